@@ -1,0 +1,1 @@
+"""Images on disk to batches on a device; imports nothing else of this project."""

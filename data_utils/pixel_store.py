@@ -1,0 +1,265 @@
+"""Every image decoded once, into one memory-mapped Arrow file that all processes of a node share."""
+
+import hashlib
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from filelock import FileLock
+from PIL import Image
+from torchvision.transforms.v2.functional import resize as resize_image
+
+from data_utils.caches import cache_dir
+from data_utils.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+"""Part of every key: raise it when the pixels that the same files give change."""
+
+ROWS_AT_ONCE = 256
+"""Images a record batch: some 70 MB, large enough to keep all cores busy, small enough to hold twice."""
+
+SCHEMA = pa.schema(
+    [
+        ("name", pa.string()),
+        ("label", pa.int32()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("offset", pa.int64()),  # of the image's first byte, were all pixels laid end to end
+        ("error", pa.string()),  # why the image could not be decoded; null for a good one
+        ("pixels", pa.large_binary()),  # height x width x 3, uint8
+    ]
+)
+
+Pixels = npt.NDArray[np.uint8]
+Progress = Callable[[int, int], None]
+"""Told how many images are done, and of how many."""
+
+
+class ImageFiles(Protocol):
+    """What a store needs to know of a data set."""
+
+    folder: Path
+    names: list[str]
+    samples: list[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """One image, or why there is none."""
+
+    pixels: Pixels
+    error: str | None = None
+
+
+class PixelStore:
+    """The images of a data set as uint8 RGB, short side resized, native aspect; `store[i]` is sample i.
+
+    Resizing is torchvision's antialiased `Resize` on the decoded PIL image. Views are read-only and read the
+    memory-mapped file in place: a process that opens the store takes no memory of its own for pixels.
+
+    Attributes:
+        labels, heights, widths: one number an image.
+        offsets: where each image's first byte stands in `flat`-laid pixels.
+        errors: {sample index: why it could not be decoded}; such an image has no pixels.
+    """
+
+    def __init__(self, path: Path):
+        """Open a store.
+
+        Raises:
+            pyarrow.ArrowInvalid, OSError: the file is no whole store.
+        """
+        self.path = path
+        file = pa.ipc.open_file(pa.memory_map(str(path)))
+        if not file.schema.equals(SCHEMA):
+            raise pa.ArrowInvalid(f"{path}: not a pixel store of version {VERSION}")
+        batches = [file.get_batch(i) for i in range(file.num_record_batches)]
+        self.metadata = {k.decode(): v.decode() for k, v in (file.schema.metadata or {}).items()}
+        table = pa.Table.from_batches(batches, file.schema)
+        self.names: list[str] = table["name"].to_pylist()
+        self.labels, self.heights, self.widths, self.offsets = (
+            np.asarray(table[name].to_numpy()) for name in ("label", "height", "width", "offset")
+        )
+        self.errors = {i: e for i, e in enumerate(table["error"].to_pylist()) if e is not None}
+        self._chunks = [_pixels_of(batch) for batch in batches]
+        rows = np.array([batch.num_rows for batch in batches])
+        self._chunk_of = np.repeat(np.arange(len(batches)), rows)
+        sizes = np.array([len(chunk) for chunk in self._chunks], dtype=np.int64)
+        self._start_in_chunk = self.offsets - np.repeat(np.cumsum(sizes) - sizes, rows)
+        if int(sizes.sum()) != int((self.heights.astype(np.int64) * self.widths * 3).sum()):
+            raise pa.ArrowInvalid(f"{path}: pixels are missing")
+
+    @classmethod
+    def of(cls, dataset: ImageFiles, resize: int = 256, progress: Progress | None = None) -> "PixelStore":
+        """Open the store of a data set, building it first if there is none, or a torn or stale one.
+
+        A second process that asks meanwhile waits and then reads what the first has built.
+
+        Args:
+            resize: pixels of the short side.
+            progress: told of each record batch while building.
+
+        Raises:
+            InputError: the cache folder cannot be written.
+        """
+        key = store_key(dataset, resize)
+        path = cache_dir() / "pixels" / f"{dataset.folder.name}-{resize}-{key}.arrow"
+        if store := _whole(path):
+            return store
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{path}.lock"):
+                if store := _whole(path):
+                    return store
+                write_store(
+                    path, _decode_all(dataset, resize, progress), {"root": str(dataset.folder), "key": key}
+                )
+        except OSError as error:
+            raise InputError(
+                str(path.parent),
+                [f"the pixel store cannot be written ({error}); set UPSWEEP_CACHE to another folder"],
+            ) from error
+        return cls(path)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Pixels:
+        """Return image `index` as a read-only (height, width, 3) uint8 view."""
+        if index in self.errors:
+            raise KeyError(f"image {self.names[index]!r} could not be decoded: {self.errors[index]}")
+        height, width = int(self.heights[index]), int(self.widths[index])
+        start = int(self._start_in_chunk[index])
+        chunk = self._chunks[self._chunk_of[index]]
+        return chunk[start : start + height * width * 3].reshape(height, width, 3)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all pixels."""
+        return sum(len(chunk) for chunk in self._chunks)
+
+
+def store_key(dataset: ImageFiles, resize: int) -> str:
+    """Return sixteen hex digits of what a store is made from: code, resize, and each file's name, size and time."""
+    sha = hashlib.sha256(f"{VERSION}\0{resize}\0{dataset.folder}\0".encode())
+    for name, (path, label) in zip(dataset.names, dataset.samples, strict=True):
+        status = os.stat(path)
+        sha.update(f"{name}\0{label}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return sha.hexdigest()[:16]
+
+
+def decode(path: str, resize: int) -> Pixels:
+    """Return an image file as (height, width, 3) uint8 RGB with the short side resized.
+
+    Raises:
+        OSError, ValueError, SyntaxError, Image.DecompressionBombError: what Pillow says of a file that is no image,
+            is cut off, or is too large.
+    """
+    with warnings.catch_warnings():
+        # A picture of 90 to 180 million pixels is large, not an attack: Pillow's own limit for that is an error.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(path) as image:
+            short, long = sorted(image.size)
+            if Image.MAX_IMAGE_PIXELS and resize * resize * long / short > Image.MAX_IMAGE_PIXELS:
+                raise ValueError(f"its sides, {image.width} x {image.height}, are too unequal to resize")
+            return np.asarray(resize_image(image.convert("RGB"), [resize], antialias=True))
+
+
+def write_store(path: Path, rows: Iterator[tuple[str, int, _Decoded]], metadata: dict[str, str]) -> None:
+    """Write a store aside and rename it: whole or absent."""
+    aside = path.with_name(f".{path.name}.part")
+    offset = 0
+    try:
+        with (
+            pa.OSFile(str(aside), "wb") as sink,
+            pa.ipc.new_file(sink, SCHEMA.with_metadata(metadata)) as writer,
+        ):
+            for chunk in _chunks(rows):
+                batch, offset = _record_batch(chunk, offset)
+                writer.write_batch(batch)
+        aside.rename(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _whole(path: Path) -> PixelStore | None:
+    """Return the store at `path`, or None if there is none or it is torn."""
+    if not path.is_file():
+        return None
+    try:
+        return PixelStore(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        logger.warning("%s is torn and will be rebuilt: %s", path, error)
+        return None
+
+
+def _decode_all(
+    dataset: ImageFiles, resize: int, progress: Progress | None
+) -> Iterator[tuple[str, int, _Decoded]]:
+    """Decode in threads, in order; Pillow lets go of the interpreter's lock while it decodes and resizes."""
+
+    def one(sample: tuple[str, int]) -> _Decoded:
+        try:
+            return _Decoded(decode(sample[0], resize))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            return _Decoded(np.empty((0, 0, 3), np.uint8), str(error).replace(sample[0], "the file"))
+
+    total = len(dataset.samples)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        pending = []
+        for start in range(0, total + ROWS_AT_ONCE, ROWS_AT_ONCE):
+            # The next images are decoded while these are written.
+            ready, pending = (
+                pending,
+                [pool.submit(one, sample) for sample in dataset.samples[start : start + ROWS_AT_ONCE]],
+            )
+            first = start - ROWS_AT_ONCE
+            for i, future in enumerate(ready, start=first):
+                yield dataset.names[i], dataset.samples[i][1], future.result()
+            if progress and ready:
+                progress(first + len(ready), total)
+
+
+def _chunks(rows: Iterator[tuple[str, int, _Decoded]]) -> Iterator[list[tuple[str, int, _Decoded]]]:
+    chunk: list[tuple[str, int, _Decoded]] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == ROWS_AT_ONCE:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _record_batch(rows: Sequence[tuple[str, int, _Decoded]], offset: int) -> tuple[pa.RecordBatch, int]:
+    """Return the rows as a record batch, and the offset of the image after them."""
+    offsets = []
+    for _, _, decoded in rows:
+        offsets.append(offset)
+        offset += decoded.pixels.nbytes
+    columns = {
+        "name": [name for name, _, _ in rows],
+        "label": [label for _, label, _ in rows],
+        "height": [decoded.pixels.shape[0] for _, _, decoded in rows],
+        "width": [decoded.pixels.shape[1] for _, _, decoded in rows],
+        "offset": offsets,
+        "error": [decoded.error for _, _, decoded in rows],
+        "pixels": [decoded.pixels.tobytes() for _, _, decoded in rows],
+    }
+    return pa.RecordBatch.from_pydict(columns, SCHEMA), offset
+
+
+def _pixels_of(batch: pa.RecordBatch) -> Pixels:
+    """Return a record batch's pixels end to end, in place."""
+    data = batch.column("pixels").buffers()[2]
+    return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)

@@ -1,0 +1,30 @@
+"""What arithmetic a device is fast at, and which device there is."""
+
+import torch
+
+
+def best_device() -> torch.device:
+    """Return the first GPU visible to this process, else the CPU."""
+    return torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
+
+
+def device_name(device: torch.device) -> str:
+    """Return a name for results: "cpu", or what the GPU calls itself."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
+    """Return the type to autocast to, or None for fp32 throughout.
+
+    "auto" is bf16 where the processor computes with it and fp32 elsewhere, since emulated it is slower than fp32.
+    """
+    if precision == "bf16" or (precision == "auto" and _computes_bf16(device)):
+        return torch.bfloat16
+    return None
+
+
+def _computes_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -1,0 +1,217 @@
+"""The command `upsweep`."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from data_utils.errors import InputError
+
+# PyTorch and Ray take seconds to import: only the commands that need them do.
+if TYPE_CHECKING:
+    from tuning.config import Sweep
+    from tuning.driver import SweepResult
+    from tuning.plan import Plan
+
+app = typer.Typer(
+    help="Tunes image classifiers on one GPU or a cluster of them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+data_app = typer.Typer(help="Images: the embedded sample, Caltech-101.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+FILE = Annotated[Path, typer.Argument(help="Sweep file (YAML).", show_default=False)]
+SET = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, as a.b=c.")
+]
+STORAGE = Annotated[
+    str | None, typer.Option(help="Folder for the sweep's folder, instead of the file's `storage`.")
+]
+NAME = Annotated[str | None, typer.Option(help="Name of the sweep, instead of the file's `name`.")]
+
+
+@app.command()
+def run(
+    file: FILE,
+    overrides: SET = None,
+    storage: STORAGE = None,
+    name: NAME = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a sweep of the same name.")] = False,
+) -> None:
+    """Run a sweep: its trials, the winner's retrain, the test.
+
+    Exits with 0; 1 when trials or the retrain failed or every trial diverged; 2 for input that cannot be used.
+    """
+    with _input_errors():
+        sweep = _load(file, overrides, storage, name)
+        from tuning.driver import run as run_sweep
+
+        result = run_sweep(sweep, overwrite=overwrite, console=_console())
+    _summarise(result)
+    raise typer.Exit(0 if result.ok else 1)
+
+
+@app.command()
+def validate(file: FILE, overrides: SET = None, storage: STORAGE = None, name: NAME = None) -> None:
+    """Say what a sweep would do and need, and run nothing."""
+    with _input_errors():
+        sweep = _load(file, overrides, storage, name)
+        from tuning.plan import plan
+
+        _describe(plan(sweep))
+
+
+@app.command()
+def results(
+    path: Annotated[Path, typer.Argument(help="A sweep's folder, or one that holds sweeps.")],
+) -> None:
+    """Show the trials and tests of one sweep or several."""
+    from tuning.results import load
+    from tuning.summary import test_table, trials_table
+
+    console = _console()
+    with _input_errors():
+        frames = load(path)
+    if frames.trials is not None:
+        console.print(trials_table(frames.trials))
+    if frames.test is not None:
+        console.print()
+        console.print(test_table(frames.test))
+
+
+@data_app.command()
+def sample(folder: Annotated[Path, typer.Argument(help="New folder to write to.")]) -> None:
+    """Write the embedded sample: 1,797 real handwritten digits as JPEGs in Caltech-101's layout."""
+    from data_utils.sample import write_sample
+
+    with _input_errors():
+        write_sample(folder)
+    _console().print(f"wrote {folder}", soft_wrap=True)
+
+
+@data_app.command()
+def fetch(
+    dataset: Annotated[str, typer.Argument(help="Which data set: caltech101.")],
+    folder: Annotated[Path, typer.Argument(help="Folder to put it in.")],
+) -> None:
+    """Fetch a public data set by torchvision's own downloader."""
+    with _input_errors():
+        from data_utils.fetch import fetch_dataset
+
+        root = fetch_dataset(dataset, folder)
+    _console().print(f"data.root: {root}", soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    for noisy in ("ray", "filelock"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    app()
+
+
+def _console() -> Console:
+    """Return where to print; piped output is not folded at the 80 columns that a pipe is taken to have."""
+    return Console() if sys.stdout.isatty() else Console(width=160)
+
+
+@contextmanager
+def _input_errors() -> Iterator[None]:
+    """Print an InputError without a traceback, and exit with 2."""
+    try:
+        yield
+    except InputError as error:
+        _fail(str(error), 2)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def _load(file: Path, overrides: list[str] | None, storage: str | None, name: str | None) -> "Sweep":
+    from tuning.config import load_sweep
+
+    given = [("storage", storage), ("name", name)]
+    # The last override wins; a string is quoted, or `--name 7` would be a number.
+    quoted = [f"{key}='{value}'" for key, value in given if value is not None]
+    return load_sweep(file, [*(overrides or []), *quoted])
+
+
+def _describe(todo: "Plan") -> None:
+    """Print a plan."""
+    sweep, recipe = todo.sweep, todo.trials[0].recipe
+    split = "its lists" if todo.listed else f"stratified with seed {sweep.data.seed}"
+    gigabyte = 1e9
+    rows = {
+        "trials": f"{len(todo.trials)} of at most {sweep.train.max_epochs} epochs, {todo.at_once} at once",
+        "classes": str(todo.classes),
+        "images": f"{todo.train} train, {todo.val} validation, {todo.test} test ({split}, digest {todo.split_digest})",
+        "network": f"{recipe.arch}, weights {recipe.weights}, frozen {recipe.freeze}, {recipe.transform} transform",
+        "resources": f"{sweep.resources.cpus} CPUs and {todo.gpus:g} GPUs a trial",
+        "disk": f"about {todo.store_bytes / gigabyte:.1f} GB of decoded images in the cache "
+        f"({todo.cache_free / gigabyte:.0f} GB free), {todo.storage_free / gigabyte:.0f} GB free at {sweep.folder}",
+    }
+    if todo.fresh:
+        rows["fresh"] = f"initialised, as the weight file does not hold them: {', '.join(todo.fresh)}"
+    console = _console()
+    for key, text in rows.items():
+        console.print(f"{key:<10} {text}", soft_wrap=True, highlight=False)
+
+
+def _summarise(result: "SweepResult") -> None:
+    """Print how a sweep ended."""
+    from tuning.records import Outcome
+    from tuning.results import load
+    from tuning.retrain import Diverged
+    from tuning.summary import trials_table
+
+    console = _console()
+    frames = load(result.folder)
+    if frames.trials is not None:
+        console.print(trials_table(frames.trials))
+        console.print()
+    for row in result.trials:
+        if row.outcome is Outcome.ERRORED:
+            console.print(
+                f"trial {row.spec.index} failed: {row.error}", style="red", soft_wrap=True, markup=False
+            )
+    if result.pick is None:
+        console.print(
+            "no winner: every trial diverged or failed before its first epoch, so nothing was retrained; "
+            "try lower learning rates",
+            style="red",
+            soft_wrap=True,
+        )
+    else:
+        best = result.pick
+        console.print(
+            f"winner: trial {best.trial}, {100 * best.val_accuracy:.2f} % on validation at epoch {best.epoch}",
+            soft_wrap=True,
+        )
+    for end in result.retrained:
+        if isinstance(end, Diverged):
+            text = (
+                f"the retrain with seed {end.seed} diverged at epoch {end.epoch}, so there is no test of it"
+            )
+            console.print(text, style="red", soft_wrap=True)
+        else:
+            console.print(
+                f"test accuracy: {100 * end.accuracy:.2f} %, mean per class {100 * end.mean_class_accuracy:.2f} % "
+                f"({end.epochs} epochs on {end.train_images} images, seed {end.seed})",
+                soft_wrap=True,
+            )
+    console.print(f"files: {result.folder}", soft_wrap=True, highlight=False)
+    for file in sorted(path.name for path in result.folder.iterdir() if path.is_file()):
+        console.print(f"  {file}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

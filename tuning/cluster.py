@@ -1,0 +1,49 @@
+"""Ray itself: started once, and what it has to give."""
+
+import os
+from dataclasses import dataclass
+
+import ray
+import torch
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """CPU cores and GPUs."""
+
+    cpus: int
+    """Of all nodes."""
+    gpus: int
+    """Of all nodes."""
+    cpus_of_largest: int
+    """Of the node that has the most."""
+
+    def trials_at_once(self, cpus: int, gpus: float) -> int:
+        """Return how many trials of these demands fit at once."""
+        fitting = self.cpus // cpus
+        return min(fitting, int(self.gpus / gpus + 1e-9)) if gpus else fitting
+
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a relative path means the same in a worker as in the driver
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no loggers but those the driver names
+}
+
+
+def start() -> None:
+    """Start Ray on this machine alone, unless this process is connected to one already."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if not ray.is_initialized():
+        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+
+
+def capacity() -> Capacity:
+    """Return what the connected Ray has to give, or what this machine would give it."""
+    if not ray.is_initialized():
+        cores = len(os.sched_getaffinity(0))
+        return Capacity(cores, torch.cuda.device_count(), cores)
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    cpus = [int(node.get("CPU", 0)) for node in nodes]
+    return Capacity(sum(cpus), sum(int(node.get("GPU", 0)) for node in nodes), max(cpus, default=0))

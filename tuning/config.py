@@ -1,0 +1,260 @@
+"""The settings of a sweep: every field documented, unknown keys refused, all problems raised at once."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from data_utils.errors import InputError
+from tuning.sweep_file import Place, SweepFile, did_you_mean, read_sweep_file
+
+Scalar = bool | int | float | str | None
+"""A hyperparameter's value."""
+
+
+class Settings(BaseModel):
+    """The base of all settings: immutable, exact types, no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+
+
+class DataSettings(Settings):
+    """Which images, and in which form a network sees them."""
+
+    root: str
+    """Folder that holds one folder of images a class (or Caltech-101's own), or `sample` for the embedded digits."""
+    on_bad_image: Literal["error", "skip"] = "error"
+    """What to do about images that cannot be decoded: refuse to start and name them, or leave them out."""
+    resize: int = Field(256, ge=1)
+    """Short side in pixels that every image is resized to, once."""
+    image_size: int = Field(224, ge=1)
+    """Side in pixels of the square crop that a network sees."""
+    transform: Literal["auto", "scratch", "transfer"] = "auto"
+    """Normalisation: mean 0.5 and std 0.5, or ImageNet's. `auto` is `transfer` when there are weights."""
+    batch_size: int = Field(256, ge=1)
+    """Images a training step."""
+    eval_batch_size: int = Field(256, ge=1)
+    """Images at once in validation and test."""
+    seed: int = Field(0, ge=0)
+    """Seed of the split of a folder that has no lists."""
+
+    @model_validator(mode="after")
+    def _crop_fits(self) -> "DataSettings":
+        if self.image_size > self.resize:
+            raise PydanticCustomError(
+                "crop",
+                "image_size must be at most resize ({resize}) but got {image_size}; raise resize or crop less",
+                {"resize": self.resize, "image_size": self.image_size},
+            )
+        return self
+
+
+class ModelSettings(Settings):
+    """The network, what it starts from, and which part of it stands still."""
+
+    arch: Literal["alexnet", "vgg11"]
+    """Architecture."""
+    weights: str | None = None
+    """What to start from: `imagenet`, a .safetensors or state-dict file (which may hold some layers only), or null."""
+    freeze: Literal["features", "classifier"] | None = None
+    """Part that is not trained: the convolutions, the classifier, or null."""
+    hidden: int = Field(4096, ge=1)
+    """Width of the classifier's hidden layers; torchvision's is 4096."""
+    init: Literal["torchvision", "kaiming"] = "torchvision"
+    """Initial values of what `weights` does not hold."""
+
+
+class TrainSettings(Settings):
+    """How a trial trains: the paper's Algorithm 1."""
+
+    max_epochs: int = Field(200, ge=1)
+    """Epochs at most."""
+    optimizer: Literal["sgd"] = "sgd"
+    """Optimizer."""
+    lr: float = Field(0.01, gt=0, allow_inf_nan=False)
+    """Initial learning rate."""
+    step_size: int = Field(30, ge=1)
+    """Epochs after which the rate is multiplied by gamma, again and again."""
+    gamma: float = Field(0.1, gt=0, le=1)
+    """What the rate is multiplied by."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """Momentum of SGD."""
+    weight_decay: float = Field(5e-5, ge=0, allow_inf_nan=False)
+    """Weight decay (L2) of SGD."""
+    augment: Literal["none"] = "none"
+    """Augmentation of the training images."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic: bf16 autocast, fp32, or bf16 where the processor computes with it."""
+    seed: int = Field(0, ge=0)
+    """Seed of initial values, data order and dropout."""
+
+
+class SearchSettings(Settings):
+    """The hyperparameters to try: exactly one of `points` and `grid`."""
+
+    points: list[dict[str, Scalar]] | None = Field(None, min_length=1)
+    """The trials, one by one."""
+    grid: dict[str, list[Scalar]] | None = Field(None, min_length=1)
+    """Values for each hyperparameter; every combination is a trial."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "SearchSettings":
+        if (self.points is None) == (self.grid is None):
+            raise PydanticCustomError("search", "exactly one of points and grid must be given")
+        return self
+
+
+class UpSettings(Settings):
+    """The UP rule; see `tuning.criteria.Up`."""
+
+    strip_length: int = Field(5, ge=1)
+    """Epochs a strip (k)."""
+    successive: int = Field(5, ge=1)
+    """Successive strips without progress that stop a trial (s)."""
+    ties: Literal["stop", "reset"] = "stop"
+    """Whether an equal accuracy counts as no progress (the paper) or breaks the run (Prechelt)."""
+
+
+class StopSettings(Settings):
+    """What ends a trial before its last epoch."""
+
+    up: UpSettings | None = UpSettings()
+    """Early stopping on validation accuracy; null: none."""
+    non_finite: bool = True
+    """Whether a training loss that is NaN or infinite ends the trial."""
+
+
+class RetrainSettings(Settings):
+    """Training the winner again, on train + validation, for the test."""
+
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
+    """One retrain and test a seed."""
+
+
+def _gpus(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise PydanticCustomError("gpus", "must be auto or a number of GPUs of at least 0 (it may be a fraction)")
+
+
+class ResourceSettings(Settings):
+    """What a trial takes of a machine."""
+
+    cpus: int = Field(1, ge=1)
+    """CPU cores a trial, and threads it computes with."""
+    gpus: Annotated[float | Literal["auto"], BeforeValidator(_gpus)] = "auto"
+    """GPUs a trial; a fraction lets several share one. `auto`: one if there is any."""
+    max_concurrent: int | None = Field(None, ge=1)
+    """Trials at once at most; null: as many as fit."""
+
+
+class Sweep(Settings):
+    """A whole sweep file."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    """Name of the sweep's folder: letters, digits, dots, dashes and underscores."""
+    data: DataSettings
+    model: ModelSettings
+    train: TrainSettings = TrainSettings()
+    search: SearchSettings
+    stop: StopSettings = StopSettings()
+    retrain: RetrainSettings | None = RetrainSettings()
+    """null: no retrain, no test."""
+    resources: ResourceSettings = ResourceSettings()
+    storage: str = "runs"
+    """Folder that holds the sweep's folder."""
+
+    @property
+    def folder(self) -> Path:
+        """The sweep's own folder, absolute."""
+        return Path(self.storage).expanduser().resolve() / self.name
+
+
+def load_sweep(path: str | Path, overrides: list[str] | None = None) -> Sweep:
+    """Read a sweep file with `a.b=c` overrides.
+
+    Raises:
+        InputError: everything wrong with the file and its search points, each with its line.
+    """
+    from tuning.space import check_points  # which needs Sweep
+
+    file = read_sweep_file(path, overrides)
+    try:
+        sweep = Sweep.model_validate(file.values)
+    except ValidationError as error:
+        raise InputError(file.source, _problems(error, file)) from error
+    problems = [f"{file.where(place)}: {dotted(place)}: {problem}" for place, problem in check_points(sweep)]
+    if problems:
+        raise InputError(file.source, problems)
+    return sweep
+
+
+def dotted(place: Place) -> str:
+    """Return a place as a person writes it: `search.points[0].lr`."""
+    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in place).removeprefix(".")
+
+
+def explain(error: ErrorDetails, keys: list[str]) -> str:
+    """Return one of pydantic's errors as rule, value and remedy; `keys` are those known where it happened."""
+    kind, context, value = error["type"], error.get("ctx", {}), error["input"]
+    if kind == "extra_forbidden":
+        return f"unknown key; {did_you_mean(str(error['loc'][-1]), keys)}"
+    if kind == "missing":
+        return "is missing; give it a value"
+    rules = {
+        "greater_than_equal": "must be at least {ge}",
+        "greater_than": "must be more than {gt}",
+        "less_than_equal": "must be at most {le}",
+        "less_than": "must be less than {lt}",
+        "literal_error": "must be {expected}",
+        "int_type": "must be a whole number",
+        "float_type": "must be a number",
+        "string_type": "must be text",
+        "bool_type": "must be true or false",
+        "finite_number": "must be finite",
+        "list_type": "must be a list",
+        "dict_type": "must be a mapping",
+        "model_type": "must be a mapping of keys to values",
+        "too_short": "must have at least {min_length} items",
+        "string_pattern_mismatch": "must be letters, digits, dots, dashes and underscores, and start with a letter or digit",
+        "string_too_long": "must be at most {max_length} characters",
+    }
+    if rule := rules.get(kind):
+        return f"{rule.format(**context)}, but got {value!r}"
+    return error["msg"] if kind in ("crop", "search") else f"{error['msg']}, but got {value!r}"
+
+
+def _problems(error: ValidationError, file: SweepFile) -> list[str]:
+    """Return one line a place; a union's several complaints about one value are one problem."""
+    problems: dict[Place, str] = {}
+    for details in error.errors(include_url=False):
+        place, keys = _written(details["loc"], file.values)
+        problems.setdefault(place, f"{file.where(place)}: {dotted(place)}: {explain(details, keys)}")
+    return list(problems.values())
+
+
+def _written(location: Place, values: Any) -> tuple[Place, list[str]]:
+    """Return the place in the file (without the union tags that pydantic adds), and the keys its section knows."""
+    place: list[str | int] = []
+    section: type[BaseModel] | None = Sweep
+    for i, part in enumerate(location):
+        there = (
+            isinstance(values, dict) and part in values or isinstance(values, list) and isinstance(part, int)
+        )
+        if not there and not (i == len(location) - 1 and isinstance(values, dict)):
+            break
+        place.append(part)
+        values = values[part] if there else None
+        if i < len(location) - 1:
+            section = _section(section, part)
+    return tuple(place), list(section.model_fields) if section else []
+
+
+def _section(holder: type[BaseModel] | None, key: str | int) -> type[BaseModel] | None:
+    """Return the settings class of a key, if it holds one."""
+    if holder is None or key not in holder.model_fields:
+        return None
+    annotation = holder.model_fields[str(key)].annotation
+    candidates = [annotation, *getattr(annotation, "__args__", ())]
+    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)

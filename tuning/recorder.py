@@ -1,0 +1,72 @@
+"""Ray Tune's events as rows."""
+
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+
+from tuning.config import Sweep
+from tuning.records import EpochRow, TrialRow, Worker, trial_row
+from tuning.space import TrialSpec
+
+INDEX = "index"
+"""The configuration key that says which trial of the sweep this is."""
+
+
+class Recorder(tune.Callback):
+    """Keeps every epoch that trials report; one seen again replaces the first, and drops what came after it."""
+
+    def __init__(self, sweep: Sweep, trials: list[TrialSpec]):
+        self._sweep, self._specs = sweep, trials
+        self._epochs: dict[int, list[EpochRow]] = {spec.index: [] for spec in trials}
+        self._workers: dict[int, Worker] = {}
+        self._errors: dict[int, str] = {}
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Add an epoch's row."""
+        index: int = trial.config[INDEX]
+        row = EpochRow(
+            sweep=self._sweep.name,
+            trial=index,
+            epoch=result["epoch"],
+            lr=result["lr"],
+            train_loss=result.get("train_loss"),
+            val_loss=result.get("val_loss"),
+            val_accuracy=result.get("val_accuracy"),
+            diverged=result["diverged"],
+            seconds=result["seconds"],
+            images_per_second=result["images_per_second"],
+        )
+        self._epochs[index] = [r for r in self._epochs[index] if r.epoch < row.epoch] + [row]
+        self._workers[index] = Worker(result["hostname"], result.get("device", "cpu"))
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Keep what a trial raised, and where its whole story stands."""
+        lines = [
+            line for line in str(trial.get_pickled_error() or trial.get_error() or "").splitlines() if line
+        ]
+        said = lines[-1] if lines else "its worker died without a word"
+        self._errors[trial.config[INDEX]] = f"{said} (whole story: {trial.error_file})"
+
+    @property
+    def epochs(self) -> list[EpochRow]:
+        """The rows of all epochs, by trial and epoch."""
+        return [row for spec in self._specs for row in self._epochs[spec.index]]
+
+    def trials(self) -> list[TrialRow]:
+        """Return a row a trial, once all have ended."""
+        return [self.trial(spec.index) for spec in self._specs]
+
+    def trial(self, index: int) -> TrialRow:
+        """Return the row of a trial that has ended."""
+        return trial_row(
+            self._specs[index],
+            self._epochs[index],
+            sweep=self._sweep.name,
+            stop=self._sweep.stop,
+            max_epochs=self._sweep.train.max_epochs,
+            worker=self._workers.get(index),
+            error=self._errors.get(index),
+        )

@@ -1,0 +1,224 @@
+"""The Parquet tables of a sweep: explicit schemas, written aside and renamed, read back as dataframes."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_utils.errors import InputError
+
+if TYPE_CHECKING:  # reading results needs neither Ray nor PyTorch, and starts in a fraction of their time
+    from tuning.records import EpochRow, TrialRow
+    from tuning.retrain import Tested
+    from tuning.space import Point
+
+EPOCHS, TRIALS, TEST, PREDICTIONS = (
+    f"{name}.parquet" for name in ("epochs", "trials", "test", "predictions")
+)
+
+TOP = 5
+"""How many classes a prediction names, at most."""
+
+_Fields = list[tuple[str, pa.DataType]]
+
+_EPOCH_FIELDS: _Fields = [
+    ("sweep", pa.string()),
+    ("trial", pa.int32()),
+    ("epoch", pa.int32()),
+    ("lr", pa.float64()),
+    ("train_loss", pa.float64()),
+    ("val_loss", pa.float64()),
+    ("val_accuracy", pa.float64()),
+    ("diverged", pa.bool_()),
+    ("seconds", pa.float64()),
+    ("images_per_second", pa.float64()),
+]
+_TRIAL_FIELDS: _Fields = [
+    ("outcome", pa.string()),
+    ("stop_reason", pa.string()),
+    ("epochs_run", pa.int32()),
+    ("best_epoch", pa.int32()),
+    ("best_val_accuracy", pa.float64()),
+    ("seconds", pa.float64()),
+    ("seed", pa.int64()),
+    ("host", pa.string()),
+    ("device", pa.string()),
+    ("error", pa.string()),
+]
+_TEST_FIELDS: _Fields = [
+    ("epochs", pa.int32()),
+    ("seed", pa.int64()),
+    ("test_accuracy", pa.float64()),
+    ("test_mean_class_accuracy", pa.float64()),
+    ("test_loss", pa.float64()),
+    ("train_images", pa.int32()),
+    ("split_digest", pa.string()),
+    ("versions", pa.string()),
+]
+_PREDICTION_FIELDS: _Fields = [
+    ("sweep", pa.string()),
+    ("seed", pa.int64()),
+    ("path", pa.string()),
+    ("label", pa.string()),
+    ("predicted", pa.string()),
+    ("probability", pa.float32()),
+    ("top5", pa.list_(pa.string())),
+    ("top5_probability", pa.list_(pa.float32())),
+]
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The tables of one sweep or several, as dataframes; a table that no sweep has yet is None."""
+
+    epochs: pd.DataFrame | None
+    trials: pd.DataFrame | None
+    test: pd.DataFrame | None
+    predictions: pd.DataFrame | None
+
+
+def load(path: str | Path) -> Frames:
+    """Read the tables of a sweep's folder, or of all sweeps in the folders below.
+
+    Raises:
+        InputError: no such folder, no tables in it, or one that cannot be read.
+    """
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise InputError(str(path), ["no such folder; give a sweep's folder, or one that holds sweeps"])
+    frames = {}
+    for name in (EPOCHS, TRIALS, TEST, PREDICTIONS):
+        files = [root / name] if (root / name).is_file() else sorted(root.rglob(name))
+        tables = [frame for file in files if len(frame := _read(file))]
+        frames[name.removesuffix(".parquet")] = pd.concat(tables, ignore_index=True) if tables else None
+    if all(frame is None for frame in frames.values()):
+        raise InputError(
+            str(path), ["holds no sweep's tables; give a sweep's folder, or one that holds sweeps"]
+        )
+    return Frames(**frames)
+
+
+def write_epochs(folder: Path, rows: Iterable[EpochRow]) -> None:
+    """Write `epochs.parquet`."""
+    _write(folder / EPOCHS, [asdict(row) for row in rows], _EPOCH_FIELDS)
+
+
+def write_trials(folder: Path, rows: Sequence[TrialRow]) -> None:
+    """Write `trials.parquet`."""
+    values = [
+        {
+            **vars(row),
+            **_config(row.spec.point),
+            "trial": row.spec.index,
+            "outcome": str(row.outcome),
+            "seed": row.spec.recipe.seed,
+        }
+        for row in rows
+    ]
+    _write(folder / TRIALS, values, [*_key_fields(row.spec.point for row in rows), *_TRIAL_FIELDS])
+
+
+def write_test(folder: Path, sweep: str, trial: int, point: Point, tested: Sequence[Tested]) -> None:
+    """Write `test.parquet`, a row a retrain."""
+    values = [
+        {
+            "sweep": sweep,
+            "trial": trial,
+            **_config(point),
+            "epochs": one.epochs,
+            "seed": one.seed,
+            "test_accuracy": one.accuracy,
+            "test_mean_class_accuracy": one.mean_class_accuracy,
+            "test_loss": one.loss,
+            "train_images": one.train_images,
+            "split_digest": one.split_digest,
+            "versions": json.dumps(one.versions),
+        }
+        for one in tested
+    ]
+    _write(folder / TEST, values, [*_key_fields([point]), *_TEST_FIELDS])
+
+
+def write_predictions(folder: Path, sweep: str, tested: Sequence[Tested]) -> None:
+    """Write `predictions.parquet`, a row a test image and retrain, with the likeliest classes first."""
+    values = []
+    for one in tested:
+        order = (-one.probabilities).argsort(axis=1, kind="stable")[:, :TOP]
+        for path, label, top, probabilities in zip(
+            one.paths, one.labels, order, one.probabilities, strict=True
+        ):
+            names = [one.classes[c] for c in top]
+            values.append(
+                {
+                    "sweep": sweep,
+                    "seed": one.seed,
+                    "path": path,
+                    "label": one.classes[label],
+                    "predicted": names[0],
+                    "probability": probabilities[top[0]],
+                    "top5": names,
+                    "top5_probability": probabilities[top],
+                }
+            )
+    _write(folder / PREDICTIONS, values, _PREDICTION_FIELDS)
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """Give a place to write to, and rename it to `path` at the end: a file is whole or absent."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o644)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _config(point: Point) -> dict[str, Any]:
+    return {f"config_{name}": value for name, value in point.items()}
+
+
+def _key_fields(points: Iterable[Point]) -> _Fields:
+    """Return the fields that name a trial; a hyperparameter's type is the one that holds all its values."""
+    values: dict[str, list[Any]] = {}
+    for point in points:
+        for name, value in point.items():
+            values.setdefault(f"config_{name}", []).append(value)
+    config = [(name, _type_of(column)) for name, column in values.items()]
+    return [("sweep", pa.string()), ("trial", pa.int32()), *config]
+
+
+def _type_of(values: list[Any]) -> pa.DataType:
+    kinds = {type(value) for value in values if value is not None}
+    for kind, arrow in ((bool, pa.bool_()), (int, pa.int64()), (float, pa.float64())):
+        if kinds == {kind}:
+            return arrow
+    return pa.float64() if kinds == {int, float} else pa.string()
+
+
+def _write(path: Path, rows: list[dict[str, Any]], fields: _Fields) -> None:
+    schema = pa.schema(fields)
+    table = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
+    with aside(path) as part:
+        pq.write_table(table, part)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
+    return frame

@@ -1,0 +1,119 @@
+"""Algorithm 2's second half: train the winner again on train + validation for its best epoch count, and test it once.
+
+The only code that touches test images.
+"""
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ray
+import torch
+
+from trainables.precision import best_device, device_name
+from trainables.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch of a retrain, for progress."""
+
+    epoch: int
+    train_loss: float
+
+
+@dataclass(frozen=True)
+class Diverged:
+    """A retrain whose training loss was not finite: there is no model to test."""
+
+    seed: int
+    epoch: int
+
+
+@dataclass(frozen=True, eq=False)
+class Tested:
+    """A retrained model, and how it did on the test images."""
+
+    seed: int
+    epochs: int
+    train_images: int
+    split_digest: str
+    classes: list[str]
+    paths: list[str]
+    """`class/image.jpg` of each test image."""
+    labels: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float32]
+    """(test images, classes)"""
+    loss: float | None
+    accuracy: float
+    mean_class_accuracy: float
+    """Mean over classes of the share of the class's images classified correctly; classes without images left out."""
+    device: str
+    versions: dict[str, str]
+    state: dict[str, npt.NDArray[np.float32]]
+    """The model's parameters and buffers."""
+
+
+def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Epoch | Diverged | Tested]:
+    """Train on train + validation for exactly `epochs` epochs and test: yields each epoch, then the end.
+
+    Args:
+        recipe: the winner's; `seed` takes the place of its seed.
+        epochs: at least 1.
+        threads: to compute with on a CPU.
+    """
+    torch.set_num_threads(threads)
+    device = best_device()
+    recipe = replace(recipe, seed=seed)
+    data = recipe.data()
+    learner = recipe.learner(len(data.classes), device)
+    train = recipe.train_batches(data, data.splits.train_val, device)
+    for epoch in range(1, epochs + 1):
+        loss = learner.train_epoch(train)
+        if loss is None:
+            yield Diverged(seed, epoch)
+            return
+        yield Epoch(epoch, loss)
+    predictions = learner.predict(recipe.eval_batches(data, data.splits.test, device))
+    yield Tested(
+        seed=seed,
+        epochs=epochs,
+        train_images=len(data.splits.train_val),
+        split_digest=data.splits.digest,
+        classes=data.classes,
+        paths=[data.store.names[i] for i in data.splits.test],
+        labels=predictions.labels,
+        probabilities=predictions.probabilities,
+        loss=predictions.evaluation.loss,
+        accuracy=predictions.evaluation.accuracy,
+        mean_class_accuracy=mean_class_accuracy(predictions.labels, predictions.probabilities.argmax(axis=1)),
+        device=device_name(device),
+        versions=versions(),
+        state={
+            name: tensor.cpu().contiguous().numpy() for name, tensor in learner.model.state_dict().items()
+        },
+    )
+
+
+def submit(
+    recipe: Recipe, epochs: int, seed: int, *, cpus: int, gpus: float
+) -> Iterator[Epoch | Diverged | Tested]:
+    """Run `retrain` as a Ray task, since the driver's machine may have no GPU, and yield what it yields as it does."""
+    task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, num_returns="streaming", max_retries=0)(retrain)
+    for reference in task.remote(recipe, epochs, seed, cpus):
+        yield ray.get(reference)
+
+
+def mean_class_accuracy(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> float:
+    """Return the mean over the classes that occur in `labels` of the share of their images predicted right."""
+    return float(np.mean([np.mean(predicted[labels == label] == label) for label in np.unique(labels)]))
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes."""
+    packages = ("upsweep", "torch", "torchvision", "ray", "pillow", "numpy")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}

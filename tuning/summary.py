@@ -1,0 +1,52 @@
+"""The tables that a person reads at the end, and any time after."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from rich.table import Table
+
+
+def trials_table(trials: pd.DataFrame) -> Table:
+    """Return `trials.parquet`'s rows as a table: which, how it ended, how good it was."""
+    config = [name for name in trials.columns if name.startswith("config_")]
+    several = trials["sweep"].nunique() > 1
+    headings = ["trial", *(name.removeprefix("config_") for name in config)]
+    headings += ["outcome", "epochs", "best val_accuracy", "at epoch", "why it ended"]
+    table = Table(*(["sweep"] if several else []), *headings, box=None, pad_edge=False)
+    for _, row in trials.iterrows():
+        cells = [row["trial"], *(row[name] for name in config), row["outcome"], row["epochs_run"]]
+        cells += [
+            _percent(row["best_val_accuracy"]),
+            _whole(row["best_epoch"]),
+            row["error"] or row["stop_reason"],
+        ]
+        table.add_row(*([row["sweep"]] if several else []), *map(_shown, cells))
+    return table
+
+
+def test_table(test: pd.DataFrame) -> Table:
+    """Return `test.parquet`'s rows as a table."""
+    table = Table(
+        "sweep", "trial", "epochs", "seed", "test accuracy", "mean per class", box=None, pad_edge=False
+    )
+    for _, row in test.iterrows():
+        accuracies: Sequence[str] = [
+            _percent(row["test_accuracy"]),
+            _percent(row["test_mean_class_accuracy"]),
+        ]
+        table.add_row(*(_shown(row[name]) for name in ("sweep", "trial", "epochs", "seed")), *accuracies)
+    return table
+
+
+def _percent(share: float) -> str:
+    return "" if pd.isna(share) else f"{100 * share:.2f} %"
+
+
+def _whole(number: float) -> str:
+    return "" if pd.isna(number) else str(int(number))
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:g}"
+    return "" if value is None else str(value)

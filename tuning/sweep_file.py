@@ -1,0 +1,117 @@
+"""A sweep file as plain values that remember where they were written."""
+
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from data_utils.errors import InputError
+
+Place = tuple[str | int, ...]
+"""A value's keys and list positions from the top."""
+
+
+@dataclass
+class SweepFile:
+    """The plain values of a file with overrides applied, and where each came from."""
+
+    source: str
+    values: dict[str, Any]
+    origins: dict[Place, str] = field(default_factory=dict)
+    """{place: "line 4" or "--set a.b=c"}."""
+
+    def where(self, place: Place) -> str:
+        """Return where a value, or the nearest that holds it, was written."""
+        for length in range(len(place), 0, -1):
+            if origin := self.origins.get(place[:length]):
+                return origin
+        return "line 1"
+
+
+def read_sweep_file(path: str | Path, overrides: list[str] | None = None) -> SweepFile:
+    """Read a YAML 1.2 file of plain values, and apply `a.b=value` overrides, whose values are YAML too.
+
+    Raises:
+        InputError: the file cannot be read or is no YAML mapping, or an override is malformed.
+    """
+    path = Path(path)
+    try:
+        loaded = _yaml().load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(str(path), ["no such sweep file"]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(str(path), [f"cannot be read as UTF-8 text: {error}"]) from error
+    except YAMLError as error:
+        raise InputError(str(path), [_yaml_problem(error)]) from error
+    if not isinstance(loaded, CommentedMap):
+        raise InputError(str(path), ["line 1: a sweep file is a mapping (name: ..., data: ..., model: ...)"])
+    file = SweepFile(str(path), {})
+    file.values = _plain(loaded, (), file.origins)
+    problems = [problem for override in overrides or [] if (problem := _override(file, override))]
+    if problems:
+        raise InputError("--set", problems)
+    return file
+
+
+def did_you_mean(key: str, known: list[str]) -> str:
+    """Return a hint for a misspelt key."""
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"the keys here are {', '.join(known)}"
+
+
+def _yaml() -> YAML:
+    """Return a loader of plain values only, which keeps line numbers and builds no objects."""
+    return YAML(typ="rt", pure=True)
+
+
+def _yaml_problem(error: YAMLError) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        problem = str(error.problem).splitlines()[0]
+        return f"line {mark.line + 1}, column {mark.column + 1}: not valid YAML: {problem}"
+    return f"not valid YAML: {str(error).splitlines()[0]}"
+
+
+def _plain(value: Any, place: Place, origins: dict[Place, str]) -> Any:
+    """Return a loaded value as plain Python values, and note the line of each key and item."""
+    if isinstance(value, CommentedMap):
+        for key in value:
+            origins[(*place, key)] = f"line {value.lc.key(key)[0] + 1}"
+        return {key: _plain(item, (*place, key), origins) for key, item in value.items()}
+    if isinstance(value, CommentedSeq):
+        for index in range(len(value)):
+            origins[(*place, index)] = f"line {value.lc.item(index)[0] + 1}"
+        return [_plain(item, (*place, index), origins) for index, item in enumerate(value)]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def _override(file: SweepFile, override: str) -> str | None:
+    """Apply one override; return what is wrong with it, or None."""
+    dotted, equals, text = override.partition("=")
+    keys = dotted.strip().split(".")
+    if not equals or not all(keys):
+        return f"{override!r} is not of the form key.key=value"
+    try:
+        value = _plain(_yaml().load(text), (), {})
+    except YAMLError as error:
+        return f"{override!r}: {_yaml_problem(error)}"
+    holder = file.values
+    for key in keys[:-1]:
+        inner = holder.setdefault(key, {})
+        if inner is None:
+            inner = holder[key] = {}
+        if not isinstance(inner, dict):
+            return f"{override!r}: {key!r} holds a value, not keys"
+        holder = inner
+    holder[keys[-1]] = value
+    place = tuple(keys)
+    file.origins = {p: origin for p, origin in file.origins.items() if p[: len(place)] != place}
+    file.origins[place] = f"--set {override}"
+    return None
