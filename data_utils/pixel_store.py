@@ -5,7 +5,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -140,7 +140,7 @@ class PixelStore:
             raise KeyError(f"image {self.names[index]!r} could not be decoded: {self.errors[index]}")
         height, width = int(self.heights[index]), int(self.widths[index])
         start = int(self._start_in_chunk[index])
-        chunk = self._chunks[self._chunk_of[index]]
+        chunk: Pixels = self._chunks[self._chunk_of[index]]
         return chunk[start : start + height * width * 3].reshape(height, width, 3)
 
     @property
@@ -216,7 +216,7 @@ def _decode_all(
 
     total = len(dataset.samples)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        pending = []
+        pending: list[Future[_Decoded]] = []
         for start in range(0, total + ROWS_AT_ONCE, ROWS_AT_ONCE):
             # The next images are decoded while these are written.
             ready, pending = (

@@ -36,18 +36,18 @@ class ClassifierTrainable(tune.Trainable):
         """Train an epoch, validate, and return `EpochMetrics` with the device's name."""
         learner = self._learner
         start = time.perf_counter()
-        train_loss = learner.train_epoch(self._train)
+        training = learner.train_epoch(self._train)
         trained = time.perf_counter()
-        evaluation = None if train_loss is None else learner.evaluate(self._val)
+        evaluation = None if training.loss is None else learner.evaluate(self._val)
         metrics = EpochMetrics(
             epoch=learner.epoch,
             lr=learner.lr_at(learner.epoch),
-            train_loss=train_loss,
+            train_loss=training.loss,
             val_loss=evaluation.loss if evaluation else None,
             val_accuracy=evaluation.accuracy if evaluation else None,
-            diverged=train_loss is None,
+            diverged=training.loss is None,
             seconds=time.perf_counter() - start,
-            images_per_second=self._train.images / (trained - start),
+            images_per_second=training.images / (trained - start),
         )
         return metrics.result() | {
             "device": device_name(self._device),

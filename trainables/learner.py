@@ -17,6 +17,16 @@ from trainables.precision import autocast_dtype
 
 
 @dataclass(frozen=True)
+class Training:
+    """How a training epoch went."""
+
+    loss: float | None
+    """Mean cross entropy an image, in nats; None when a batch's was not finite, which ended the epoch."""
+    images: int
+    """Images trained on."""
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """How a network does on a split; means are over images, not batches."""
 
@@ -83,14 +93,15 @@ class Learner:
         """Return the learning rate of an epoch, counted from 1."""
         return self._lr * self._gamma ** ((epoch - 1) // self._step_size)
 
-    def train_epoch(self, batches: TrainBatches) -> float | None:
-        """Train one epoch and return its mean loss an image, or None as soon as a batch's loss is not finite."""
+    def train_epoch(self, batches: TrainBatches) -> Training:
+        """Train one epoch; it ends as soon as a batch's loss is not finite."""
         self.epoch += 1
         for group in self._optimizer.param_groups:
             group["lr"] = self.lr_at(self.epoch)
         torch.manual_seed(derive(self._seed, self.epoch, Stream.DROPOUT))
         self.model.train()
         total = torch.zeros((), dtype=torch.float64, device=self.device)
+        images = 0
         watch = _FiniteWatch(self.device)
         for inputs, labels in batches.epoch(self.epoch):
             loss = F.cross_entropy(self._scores(inputs), labels)
@@ -98,10 +109,10 @@ class Learner:
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             self._optimizer.step()
             total += loss.detach() * len(labels)
+            images += len(labels)
             if watch.saw_non_finite(loss.detach()):
-                return None
-        mean = float(total) / batches.images
-        return mean if math.isfinite(mean) else None
+                break
+        return Training(_finite(float(total) / images), images)
 
     @torch.inference_mode()
     def evaluate(self, batches: EvalBatches) -> Evaluation:
@@ -169,10 +180,10 @@ class _FiniteWatch:
             return not math.isfinite(loss.item())
         copy = torch.empty((), dtype=loss.dtype, pin_memory=True)
         copy.copy_(loss, non_blocking=True)
-        event = torch.cuda.Event()
+        event: torch.cuda.Event = torch.cuda.Event()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         event.record()
         self._under_way.append((event, copy))
-        while self._under_way and self._under_way[0][0].query():
+        while self._under_way and self._under_way[0][0].query():  # type: ignore[no-untyped-call]  # as above
             if not math.isfinite(self._under_way.popleft()[1].item()):
                 return True
         return False
@@ -183,5 +194,8 @@ def _correct(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def _evaluation(loss_sum: float, correct: int, images: int) -> Evaluation:
-    mean = loss_sum / images
-    return Evaluation(loss=mean if math.isfinite(mean) else None, accuracy=correct / images)
+    return Evaluation(_finite(loss_sum / images), correct / images)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+TRAINING_ITERATION = "training_iteration"
+"""Ray's own count of results, which is ours of epochs."""
 EPOCH = "epoch"
 """Epochs done, counted from 1."""
 LR = "lr"

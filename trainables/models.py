@@ -182,7 +182,8 @@ def read_weights(arch: str, weights: str | Path) -> State:
 
 def last_layer(model: nn.Module) -> str:
     """Return the name of the layer that gives one number a class."""
-    return [name for name, module in model.named_modules() if isinstance(module, nn.Linear)][-1]
+    names: list[str] = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    return names[-1]
 
 
 def _construct(arch: str, classes: int, hidden: int) -> nn.Module:

@@ -1,5 +1,6 @@
 """Ray itself: started once, and what it has to give."""
 
+import logging
 import os
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ class Capacity:
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a relative path means the same in a worker as in the driver
+    "RAY_AIR_NEW_OUTPUT": "0",  # with which Ray Tune would print tables of its own
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no loggers but those the driver names
 }
 
@@ -36,7 +38,7 @@ def start() -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if not ray.is_initialized():
-        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
 
 
 def capacity() -> Capacity:
@@ -44,6 +46,10 @@ def capacity() -> Capacity:
     if not ray.is_initialized():
         cores = len(os.sched_getaffinity(0))
         return Capacity(cores, torch.cuda.device_count(), cores)
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = [
+        node["Resources"]
+        for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+        if node["Alive"]
+    ]
     cpus = [int(node.get("CPU", 0)) for node in nodes]
     return Capacity(sum(cpus), sum(int(node.get("GPU", 0)) for node in nodes), max(cpus, default=0))

@@ -239,9 +239,7 @@ def _written(location: Place, values: Any) -> tuple[Place, list[str]]:
     place: list[str | int] = []
     section: type[BaseModel] | None = Sweep
     for i, part in enumerate(location):
-        there = (
-            isinstance(values, dict) and part in values or isinstance(values, list) and isinstance(part, int)
-        )
+        there = part in values if isinstance(values, dict) else isinstance(values, list)
         if not there and not (i == len(location) - 1 and isinstance(values, dict)):
             break
         place.append(part)

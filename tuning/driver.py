@@ -90,7 +90,7 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
             gpus=todo.gpus,
             max_concurrent=sweep.resources.max_concurrent,
             stopper=make_stopper(sweep.stop),
-            callbacks=[recorder, progress, TBXLoggerCallback()],
+            callbacks=[recorder, progress, TBXLoggerCallback()],  # type: ignore[no-untyped-call]  # Ray leaves it untyped
         )
         epochs, trials = recorder.epochs, recorder.trials()
         write_epochs(folder, epochs)
@@ -134,7 +134,12 @@ def run_trials(
             trial_dirname_creator=lambda trial: f"trial_{trial.config[INDEX]:05d}",
         ),
         run_config=tune.RunConfig(
-            name=RAY_FOLDER, storage_path=str(folder), stop=stopper, callbacks=list(callbacks), verbose=0
+            name=RAY_FOLDER,
+            storage_path=str(folder),
+            stop=stopper,
+            callbacks=list(callbacks),
+            verbose=0,
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
         ),
     ).fit()
 

@@ -106,14 +106,12 @@ class Progress(tune.Callback):
         return f"{seconds // 3600:d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
     def _render(self) -> RenderableType:
-        epochs = self._recorder.epochs
         table = Table(
             "trial", "hyperparameters", "status", "epoch", "val_accuracy", "best", "at epoch", box=None
         )
         for spec in self._shown():
-            rows = [row for row in epochs if row.trial == spec.index]
-            table.add_row(*self._cells(spec, rows))
-        best = best_epoch(epochs)
+            table.add_row(*self._cells(spec, self._recorder.of(spec.index)))
+        best = best_epoch(self._recorder.epochs)
         so_far = (
             f"best so far: {best.val_accuracy:.4f}, trial {best.trial}, epoch {best.epoch}" if best else ""
         )

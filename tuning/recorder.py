@@ -55,6 +55,10 @@ class Recorder(tune.Callback):
         """The rows of all epochs, by trial and epoch."""
         return [row for spec in self._specs for row in self._epochs[spec.index]]
 
+    def of(self, index: int) -> list[EpochRow]:
+        """Return the rows of one trial's epochs."""
+        return self._epochs[index]
+
     def trials(self) -> list[TrialRow]:
         """Return a row a trial, once all have ended."""
         return [self.trial(spec.index) for spec in self._specs]

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ray.tune.result import TRAINING_ITERATION
-
-from trainables.metrics import DIVERGED, TRAIN_LOSS, VAL_ACCURACY
+from trainables.metrics import DIVERGED, TRAIN_LOSS, TRAINING_ITERATION, VAL_ACCURACY
 from tuning.config import StopSettings
 from tuning.space import TrialSpec
 from tuning.stoppers import UpStopper

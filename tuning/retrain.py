@@ -73,7 +73,7 @@ def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Ep
     learner = recipe.learner(len(data.classes), device)
     train = recipe.train_batches(data, data.splits.train_val, device)
     for epoch in range(1, epochs + 1):
-        loss = learner.train_epoch(train)
+        loss = learner.train_epoch(train).loss
         if loss is None:
             yield Diverged(seed, epoch)
             return

@@ -16,10 +16,10 @@ class PointSearch(Searcher):
         self._configs = configs
         self._suggested = 0
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """Return the next configuration, or that there is none."""
+    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+        """Return the next configuration, or None when all have been suggested."""
         if self._suggested == len(self._configs):
-            return str(Searcher.FINISHED)
+            return None
         self._suggested += 1
         return self._configs[self._suggested - 1]
 

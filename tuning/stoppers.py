@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from ray import tune
-from ray.tune.result import TRAINING_ITERATION
 
-from trainables.metrics import DIVERGED
+from trainables.metrics import DIVERGED, TRAINING_ITERATION
 from tuning.criteria import Criterion, NonFinite, Up
 
 _States = tuple[Any, ...]

@@ -18,7 +18,7 @@ def trials_table(trials: pd.DataFrame) -> Table:
         cells += [
             _percent(row["best_val_accuracy"]),
             _whole(row["best_epoch"]),
-            row["error"] or row["stop_reason"],
+            row["stop_reason"] if pd.isna(row["error"]) else row["error"],
         ]
         table.add_row(*([row["sweep"]] if several else []), *map(_shown, cells))
     return table
