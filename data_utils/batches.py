@@ -58,7 +58,7 @@ class PixelSource:
             top, left = (round((side - size) / 2.0) for side in image.shape[:2])
             into[place] = image[top : top + size, left : left + size]
         rows = crops.to(self._device).view(-1, size * 3).to(torch.float32)
-        rows.div_(255).sub_(self._mean).div_(self._std)
+        rows.mul_(1 / 255).sub_(self._mean).div_(self._std)  # in torchvision's own operations and order
         inputs = rows.view(len(indices), size, size, 3).permute(0, 3, 1, 2)
         return Batch(inputs, self._labels[indices].to(self._device))
 

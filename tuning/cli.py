@@ -112,8 +112,9 @@ def fetch(
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for noisy in ("ray", "filelock"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
+    logging.getLogger("ray").setLevel(
+        logging.CRITICAL
+    )  # what a trial raised is told in our own words, with its place
     app()
 
 

@@ -23,7 +23,7 @@ from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, TrialRow, make_stopper
 from tuning.results import aside, write_epochs, write_predictions, write_test, write_trials
-from tuning.retrain import Diverged, Epoch, Tested, submit
+from tuning.retrain import Diverged, Epoch, Retrained, submit
 from tuning.search import PointSearch
 from tuning.selection import Pick, pick
 from tuning.space import TrialSpec
@@ -39,13 +39,13 @@ class SweepResult:
     trials: list[TrialRow]
     pick: Pick | None
     """None when every trial diverged or failed before its first epoch."""
-    retrained: list[Tested | Diverged]
+    retrained: list[Retrained | Diverged]
     """How each retrain ended, in the order of the seeds; empty without a pick, or with `retrain: null`."""
 
     @property
-    def tested(self) -> list[Tested]:
+    def tested(self) -> list[Retrained]:
         """The retrains that gave a model."""
-        return [end for end in self.retrained if isinstance(end, Tested)]
+        return [end for end in self.retrained if isinstance(end, Retrained)]
 
     @property
     def ok(self) -> bool:
@@ -170,7 +170,7 @@ def claim_folder(sweep: Sweep, overwrite: bool = False) -> Path:
     return folder
 
 
-def _retrain(todo: Plan, winner: Pick, seed: int, progress: Progress) -> Tested | Diverged:
+def _retrain(todo: Plan, winner: Pick, seed: int, progress: Progress) -> Retrained | Diverged:
     recipe = todo.trials[winner.trial].recipe
     progress.stage(
         f"retraining trial {winner.trial} on train + validation for {winner.epoch} epochs, seed {seed}"
@@ -183,7 +183,7 @@ def _retrain(todo: Plan, winner: Pick, seed: int, progress: Progress) -> Tested 
     raise RuntimeError(f"the retrain of trial {winner.trial} ended without a result")
 
 
-def _write_model(folder: Path, spec: TrialSpec, tested: Tested) -> None:
+def _write_model(folder: Path, spec: TrialSpec, tested: Retrained) -> None:
     """Write the model, and beside it what it takes to use it."""
     with aside(folder / MODEL) as part:
         save_file(tested.state, part)

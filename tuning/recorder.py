@@ -1,5 +1,6 @@
 """Ray Tune's events as rows."""
 
+from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -44,11 +45,13 @@ class Recorder(tune.Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Keep what a trial raised, and where its whole story stands."""
-        lines = [
-            line for line in str(trial.get_pickled_error() or trial.get_error() or "").splitlines() if line
-        ]
-        said = lines[-1] if lines else "its worker died without a word"
-        self._errors[trial.config[INDEX]] = f"{said} (whole story: {trial.error_file})"
+        # Ray's staged text is there already; it moves to the sweep's folder when the trial is cleaned up.
+        text = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
+        said = next(
+            (line for line in reversed(text.splitlines()) if line.strip()), "its worker died without a word"
+        )
+        place = Path(trial.storage.trial_fs_path, "error.txt")
+        self._errors[trial.config[INDEX]] = f"{said} (whole story: {place})"
 
     @property
     def epochs(self) -> list[EpochRow]:

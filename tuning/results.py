@@ -19,7 +19,7 @@ from data_utils.errors import InputError
 
 if TYPE_CHECKING:  # reading results needs neither Ray nor PyTorch, and starts in a fraction of their time
     from tuning.records import EpochRow, TrialRow
-    from tuning.retrain import Tested
+    from tuning.retrain import Retrained
     from tuning.space import Point
 
 EPOCHS, TRIALS, TEST, PREDICTIONS = (
@@ -128,7 +128,7 @@ def write_trials(folder: Path, rows: Sequence[TrialRow]) -> None:
     _write(folder / TRIALS, values, [*_key_fields(row.spec.point for row in rows), *_TRIAL_FIELDS])
 
 
-def write_test(folder: Path, sweep: str, trial: int, point: Point, tested: Sequence[Tested]) -> None:
+def write_test(folder: Path, sweep: str, trial: int, point: Point, tested: Sequence[Retrained]) -> None:
     """Write `test.parquet`, a row a retrain."""
     values = [
         {
@@ -149,7 +149,7 @@ def write_test(folder: Path, sweep: str, trial: int, point: Point, tested: Seque
     _write(folder / TEST, values, [*_key_fields([point]), *_TEST_FIELDS])
 
 
-def write_predictions(folder: Path, sweep: str, tested: Sequence[Tested]) -> None:
+def write_predictions(folder: Path, sweep: str, tested: Sequence[Retrained]) -> None:
     """Write `predictions.parquet`, a row a test image and retrain, with the likeliest classes first."""
     values = []
     for one in tested:

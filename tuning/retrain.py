@@ -35,7 +35,7 @@ class Diverged:
 
 
 @dataclass(frozen=True, eq=False)
-class Tested:
+class Retrained:
     """A retrained model, and how it did on the test images."""
 
     seed: int
@@ -58,7 +58,7 @@ class Tested:
     """The model's parameters and buffers."""
 
 
-def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Epoch | Diverged | Tested]:
+def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Epoch | Diverged | Retrained]:
     """Train on train + validation for exactly `epochs` epochs and test: yields each epoch, then the end.
 
     Args:
@@ -79,7 +79,7 @@ def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Ep
             return
         yield Epoch(epoch, loss)
     predictions = learner.predict(recipe.eval_batches(data, data.splits.test, device))
-    yield Tested(
+    yield Retrained(
         seed=seed,
         epochs=epochs,
         train_images=len(data.splits.train_val),
@@ -101,7 +101,7 @@ def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Ep
 
 def submit(
     recipe: Recipe, epochs: int, seed: int, *, cpus: int, gpus: float
-) -> Iterator[Epoch | Diverged | Tested]:
+) -> Iterator[Epoch | Diverged | Retrained]:
     """Run `retrain` as a Ray task, since the driver's machine may have no GPU, and yield what it yields as it does."""
     task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, num_returns="streaming", max_retries=0)(retrain)
     for reference in task.remote(recipe, epochs, seed, cpus):

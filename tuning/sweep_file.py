@@ -59,7 +59,7 @@ def read_sweep_file(path: str | Path, overrides: list[str] | None = None) -> Swe
 
 def did_you_mean(key: str, known: list[str]) -> str:
     """Return a hint for a misspelt key."""
-    close = difflib.get_close_matches(key, known, n=1)
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
     return f"did you mean {close[0]!r}?" if close else f"the keys here are {', '.join(known)}"
 
 
@@ -84,7 +84,8 @@ def _plain(value: Any, place: Place, origins: dict[Place, str]) -> Any:
         return {key: _plain(item, (*place, key), origins) for key, item in value.items()}
     if isinstance(value, CommentedSeq):
         for index in range(len(value)):
-            origins[(*place, index)] = f"line {value.lc.item(index)[0] + 1}"
+            if mark := value.lc.item(index):  # a tagged list has none
+                origins[(*place, index)] = f"line {mark[0] + 1}"
         return [_plain(item, (*place, index), origins) for index, item in enumerate(value)]
     for kind in (bool, int, float, str):
         if isinstance(value, kind):

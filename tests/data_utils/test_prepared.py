@@ -1,0 +1,43 @@
+"""A folder made ready, bad images or not."""
+
+from pathlib import Path
+
+import pytest
+
+from data_utils.errors import InputError
+from data_utils.prepared import prepare
+
+
+def break_two(images: Path) -> None:
+    """Cut one image off and put text in place of another."""
+    whole = (images / "ant" / "3.jpg").read_bytes()
+    (images / "ant" / "3.jpg").write_bytes(whole[:200])
+    (images / "cat" / "5.jpg").write_text("cat")
+
+
+def test_all_bad_images_are_named_at_once(images: Path) -> None:
+    """The message holds every name and the remedy."""
+    break_two(images)
+    with pytest.raises(InputError, match=r"2 of 18 images .* data\.on_bad_image=skip") as raised:
+        prepare(str(images), resize=64)
+    assert [problem.partition(":")[0] for problem in raised.value.problems] == ["ant/3.jpg", "cat/5.jpg"]
+
+
+def test_bad_images_can_be_left_out(images: Path) -> None:
+    """They are in no split, and the others stay where they were."""
+    whole = prepare(str(images), resize=64).splits
+    break_two(images)
+    data = prepare(str(images), resize=64, on_bad_image="skip")
+    assert sorted(data.skipped) == ["ant/3.jpg", "cat/5.jpg"]
+    kept = {3, 17}
+    for ours, theirs in (
+        (data.splits.train, whole.train),
+        (data.splits.val, whole.val),
+        (data.splits.test, whole.test),
+    ):
+        assert ours.tolist() == [i for i in theirs.tolist() if i not in kept]
+
+
+def test_the_sample_goes_by_its_name() -> None:
+    """`sample` is the embedded one."""
+    assert len(prepare("sample", resize=64).classes) == 10

@@ -1,0 +1,68 @@
+"""The Ray adapter, without a cluster: the same numbers after a save, and after another trial's use."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainables.classifier import ClassifierTrainable
+from trainables.recipe import Recipe
+
+RECIPE = Recipe(
+    root="sample", split_seed=0, on_bad_image="error", resize=64, image_size=64, transform="scratch", batch_size=100,
+    eval_batch_size=300, arch="alexnet", weights=None, freeze=None, hidden=16, init="kaiming", lr=0.01, step_size=2,
+    momentum=0.9, weight_decay=5e-5, gamma=0.1, precision="fp32", seed=0,
+)  # fmt: skip
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    """Return a trial's configuration."""
+    return {"recipe": asdict(replace(RECIPE, **changes)), "max_epochs": 3, "threads": 1}
+
+
+def numbers(result: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what of a result does not depend on time or place."""
+    return tuple(
+        result.get(k) for k in ("epoch", "lr", "train_loss", "val_loss", "val_accuracy", "diverged", "done")
+    )
+
+
+@pytest.fixture(scope="module")
+def uninterrupted() -> list[tuple[Any, ...]]:
+    """Return the numbers of three epochs in one go."""
+    trial = ClassifierTrainable(config())
+    return [numbers(trial.train()) for _ in range(3)]
+
+
+def test_a_step_reports_every_metric(uninterrupted: list[tuple[Any, ...]]) -> None:
+    """Epochs count from 1 and the last is `done`."""
+    assert [row[0] for row in uninterrupted] == [1, 2, 3]
+    assert [row[-1] for row in uninterrupted] == [False, False, True]
+    assert all(0 <= row[4] <= 1 for row in uninterrupted)
+
+
+def test_going_on_from_a_checkpoint(uninterrupted: list[tuple[Any, ...]], tmp_path: Path) -> None:
+    """A new worker that loads the checkpoint reports what the old one would have."""
+    first = ClassifierTrainable(config())
+    first.train()
+    first.save(str(tmp_path))
+    second = ClassifierTrainable(config())
+    second.restore(str(tmp_path))
+    assert [numbers(second.train()) for _ in range(2)] == uninterrupted[1:]
+
+
+def test_a_reused_worker_has_nothing_left_of_its_last_trial(uninterrupted: list[tuple[Any, ...]]) -> None:
+    """After a trial of other settings, this one's numbers are the same."""
+    worker = ClassifierTrainable(config(lr=0.1, seed=3, hidden=8))
+    worker.train()
+    assert worker.reset(config())
+    assert [numbers(worker.train()) for _ in range(3)] == uninterrupted
+
+
+def test_a_diverged_epoch_reports_a_flag_and_no_nan() -> None:
+    """Losses and accuracy are absent, and validation is not run."""
+    result = ClassifierTrainable(config(lr=1e20)).train()
+    result = ClassifierTrainable(config(lr=1e20, batch_size=10)).train()
+    assert result["diverged"] is True
+    assert not {"train_loss", "val_loss", "val_accuracy"} & result.keys()

@@ -1,0 +1,146 @@
+"""Networks: torchvision's own unless told otherwise, loaded with care, frozen in part."""
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision import models
+
+from data_utils.errors import InputError
+from trainables.models import build, check_weights
+
+HIDDEN = 32
+
+
+@pytest.fixture
+def backbone(tmp_path: Path) -> Path:
+    """Return a weight file of AlexNet's convolutions alone."""
+    state = build("alexnet", 3, hidden=HIDDEN, seed=9).state_dict()
+    path = tmp_path / "backbone.safetensors"
+    save_file({name: tensor for name, tensor in state.items() if name.startswith("features.")}, path)
+    return path
+
+
+@pytest.mark.parametrize(("arch", "reference"), [("alexnet", models.alexnet), ("vgg11", models.vgg11)])
+def test_a_narrow_classifier_has_torchvisions_layers(arch: str, reference: object) -> None:
+    """Width aside, every layer is torchvision's, in its order."""
+    ours = build(arch, 7, hidden=HIDDEN)
+    with torch.device("meta"):
+        theirs = reference(num_classes=7)  # type: ignore[operator]
+    assert [type(m) for m in ours.modules()] == [type(m) for m in theirs.modules()]
+    assert ours.classifier[-1].out_features == 7
+
+
+def test_at_torchvisions_width_the_network_is_torchvisions() -> None:
+    """The same names and shapes, so that its weights fit."""
+    with torch.device("meta"):
+        theirs = models.alexnet(num_classes=10).state_dict()
+    ours = build("alexnet", 10).state_dict()
+    assert {name: tensor.shape for name, tensor in ours.items()} == {n: t.shape for n, t in theirs.items()}
+
+
+def test_initial_values_come_from_the_seed_alone() -> None:
+    """The global generator neither matters nor moves."""
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = build("alexnet", 3, hidden=HIDDEN, seed=4).classifier[-1].weight
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(2)
+    assert torch.equal(first, build("alexnet", 3, hidden=HIDDEN, seed=4).classifier[-1].weight)
+    assert not torch.equal(first, build("alexnet", 3, hidden=HIDDEN, seed=5).classifier[-1].weight)
+
+
+def test_kaiming_scales_by_fan_in_and_clears_biases() -> None:
+    """Standard deviation sqrt(2 / fan_in): 0.0589 for AlexNet's third convolution (fan-in 192 x 9)."""
+    layer = build("alexnet", 3, hidden=HIDDEN, init="kaiming").features[6]
+    assert layer.weight.std().item() == pytest.approx((2 / (192 * 9)) ** 0.5, rel=0.02)
+    assert not layer.bias.any()
+
+
+@pytest.mark.parametrize(("freeze", "still"), [("features", "features"), ("classifier", "classifier")])
+def test_the_frozen_part_takes_no_gradient(freeze: str, still: str) -> None:
+    """Exactly the parameters of the named part stand still."""
+    model = build("alexnet", 3, freeze=freeze, hidden=HIDDEN)
+    frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
+    assert frozen == {name for name, _ in model.named_parameters() if name.startswith(still)}
+
+
+def test_a_file_of_some_layers_loads_them_and_names_the_rest(
+    backbone: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What the file lacks keeps the values it would have had, and is named in the log."""
+    with caplog.at_level(logging.INFO):
+        model = build("alexnet", 3, backbone, hidden=HIDDEN, seed=1)
+    assert torch.equal(
+        model.features[0].weight, build("alexnet", 3, hidden=HIDDEN, seed=9).features[0].weight
+    )
+    assert torch.equal(
+        model.classifier[1].weight, build("alexnet", 3, hidden=HIDDEN, seed=1).classifier[1].weight
+    )
+    assert "classifier.1.weight" in caplog.text
+    assert check_weights("alexnet", 3, backbone, HIDDEN) == [
+        f"classifier.{i}.{p}" for i in (1, 4, 6) for p in ("weight", "bias")
+    ]
+
+
+def test_a_last_layer_for_other_classes_is_made_anew(tmp_path: Path) -> None:
+    """All but the last layer of a 1,000-class file is loaded."""
+    path = tmp_path / "other.pth"
+    torch.save(build("alexnet", 1000, hidden=HIDDEN).state_dict(), path)
+    assert check_weights("alexnet", 3, path, HIDDEN) == ["classifier.6.weight", "classifier.6.bias"]
+    assert build("alexnet", 3, path, hidden=HIDDEN).classifier[6].out_features == 3
+
+
+def test_weights_that_do_not_fit_are_named_with_both_shapes(tmp_path: Path) -> None:
+    """Every layer that does not fit is a problem of its own."""
+    path = tmp_path / "odd.safetensors"
+    save_file({"features.0.weight": torch.zeros(1, 3, 2, 2), "stem.weight": torch.zeros(1)}, path)
+    with pytest.raises(InputError) as raised:
+        check_weights("alexnet", 3, path)
+    first, second = raised.value.problems
+    assert (
+        first == "does not fit: features.0.weight is (1, 3, 2, 2) in the file, (64, 3, 11, 11) in the network"
+    )
+    assert second.startswith(
+        "does not fit: stem.weight is no layer of this network; its layers are features.0.weight,"
+    )
+    assert second.endswith("check model.arch, and leave model.hidden at the file's width")
+
+
+@pytest.mark.parametrize("name", ["cut.safetensors", "cut.pth", "text.pth", "list.pth"])
+def test_a_file_that_holds_no_weights_is_named(tmp_path: Path, name: str) -> None:
+    """Cut off, text, or another object: one clear error, and nothing is run."""
+    path = tmp_path / name
+    if name == "list.pth":
+        torch.save([1, 2], path)
+    elif name == "cut.pth":
+        torch.save({"a": torch.zeros(1000)}, path)
+        path.write_bytes(path.read_bytes()[:500])
+    else:
+        path.write_bytes(b"hello, world, this is no weight file")
+    with pytest.raises(InputError, match=name):
+        build("alexnet", 3, path)
+
+
+def test_imagenet_weights_come_from_torchs_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchvision's file is found where torch keeps it, and loaded but for the last layer."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    theirs = models.alexnet(num_classes=1000)
+    torch.save(theirs.state_dict(), folder / "alexnet-owt-7be5be79.pth")
+    ours = build("alexnet", 5, "imagenet")
+    assert torch.equal(ours.classifier[4].weight, theirs.classifier[4].weight)
+    assert ours.classifier[6].out_features == 5
+
+
+def test_imagenet_weights_that_cannot_be_fetched_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a file and without a network the error names the remedy."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    with pytest.raises(InputError, match="name a weight file instead"):
+        build("vgg11", 5, "imagenet")

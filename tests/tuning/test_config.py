@@ -1,0 +1,178 @@
+"""Sweep files: what is right, and everything that is wrong, each with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from data_utils.errors import InputError
+from tuning.config import load_sweep
+
+GOOD = """\
+name: good
+data:
+  root: sample
+model: {arch: alexnet}
+train: {lr: 1e-3, max_epochs: 3}
+search:
+  points:
+    - {lr: 0.1, step_size: 20}
+    - {lr: 1e-2}
+"""
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    """Write a sweep file."""
+    path = tmp_path / "x.yaml"
+    path.write_text(text)
+    return path
+
+
+def problems(tmp_path: Path, text: str, *overrides: str) -> list[str]:
+    """Return what is said of a file."""
+    with pytest.raises(InputError) as raised:
+        load_sweep(write(tmp_path, text), list(overrides))
+    return list(raised.value.problems)
+
+
+def test_defaults_are_the_papers(tmp_path: Path) -> None:
+    """What a file leaves out is the paper's protocol."""
+    sweep = load_sweep(write(tmp_path, GOOD))
+    assert sweep.train.lr == 1e-3  # which YAML 1.1 would take for text
+    assert (sweep.train.momentum, sweep.train.weight_decay, sweep.train.gamma) == (0.9, 5e-5, 0.1)
+    assert (sweep.data.batch_size, sweep.data.resize, sweep.data.image_size) == (256, 256, 224)
+    assert sweep.stop.up is not None
+    assert (sweep.stop.up.strip_length, sweep.stop.up.successive, sweep.stop.up.ties) == (5, 5, "stop")
+    assert sweep.retrain is not None
+    assert sweep.retrain.seeds == [0]
+    assert (sweep.resources.cpus, sweep.resources.gpus, sweep.storage) == (1, "auto", "runs")
+
+
+def test_all_problems_at_once_with_their_lines(tmp_path: Path) -> None:
+    """Unknown keys with a hint, wrong types, impossible values."""
+    text = """\
+name: "bad name"
+data:
+  rot: sample
+  batch_size: 0
+  image_size: big
+model: {arch: resnet, weights: 3}
+train:
+  max_epochs: 2.5
+  gamma: 0
+search: {points: [{lr: 0.1}]}
+stop: {up: {ties: maybe}}
+retrain: {seeds: []}
+resources: {gpus: -1, cpus: true}
+extra: 1
+"""
+    assert sorted(problems(tmp_path, text)) == sorted(
+        [
+            "line 1: name: must be letters, digits, dots, dashes and underscores, and start with a letter or digit, "
+            "but got 'bad name'",
+            "line 2: data.root: is missing; give it a value",
+            "line 3: data.rot: unknown key; did you mean 'root'?",
+            "line 4: data.batch_size: must be at least 1, but got 0",
+            "line 5: data.image_size: must be a whole number, but got 'big'",
+            "line 6: model.arch: must be 'alexnet' or 'vgg11', but got 'resnet'",
+            "line 6: model.weights: must be text, but got 3",
+            "line 8: train.max_epochs: must be a whole number, but got 2.5",
+            "line 9: train.gamma: must be more than 0.0, but got 0",
+            "line 11: stop.up.ties: must be 'stop' or 'reset', but got 'maybe'",
+            "line 12: retrain.seeds: must have at least 1 items, but got []",
+            "line 13: resources.gpus: must be auto or a number of GPUs of at least 0 (it may be a fraction), but got -1",
+            "line 13: resources.cpus: must be a whole number, but got True",
+            "line 14: extra: unknown key; the keys here are name, data, model, train, search, stop, retrain, resources, "
+            "storage",
+        ]
+    )
+
+
+def test_search_points_are_checked_like_settings(tmp_path: Path) -> None:
+    """Names, values and repeats, each at its own line."""
+    text = GOOD + "    - {lr: -1, stepsize: 3}\n    - {lr: 0.01}\n"
+    assert problems(tmp_path, text) == [
+        "line 10: search.points[2].stepsize: no hyperparameter; did you mean 'step_size'?",
+        "line 10: search.points[2].lr: must be more than 0.0, but got -1",
+        "line 11: search.points[3]: is trial 1 again; every trial of a sweep is computed once",
+    ]
+
+
+def test_a_grid_value_is_named_where_it_stands(tmp_path: Path) -> None:
+    """One bad value of a grid is one problem, however many trials have it."""
+    text = GOOD.partition("search:")[0] + "search:\n  grid:\n    lr: [0.1, nan]\n    step_size: [1, 2]\n"
+    assert problems(tmp_path, text.replace("nan", ".nan")) == [
+        "line 8: search.grid.lr[1]: must be finite, but got nan"
+    ]
+
+
+def test_points_and_grid_exclude_each_other(tmp_path: Path) -> None:
+    """Both, or neither, is refused."""
+    said = "search: exactly one of points and grid must be given"
+    assert problems(tmp_path, GOOD, "search.grid={lr: [1]}") == [f"line 6: {said}"]
+    assert problems(tmp_path, GOOD, "search={}") == [f"--set search={{}}: {said}"]
+
+
+def test_overrides_set_anything_and_are_named_in_problems(tmp_path: Path) -> None:
+    """A value is YAML; the last one wins; a whole section can be replaced."""
+    sweep = load_sweep(
+        write(tmp_path, GOOD),
+        [
+            "train.max_epochs=7",
+            "data.root=a=b",
+            "search.points=[{lr: 1e-4}]",
+            "stop.up=null",
+            "data.seed=1",
+            "data.seed=2",
+        ],
+    )
+    assert (sweep.train.max_epochs, sweep.data.root, sweep.search.points) == (7, "a=b", [{"lr": 1e-4}])
+    assert sweep.stop.up is None
+    assert sweep.data.seed == 2
+    assert problems(tmp_path, GOOD, "train.epochs=7") == [
+        "--set train.epochs=7: train.epochs: unknown key; did you mean 'max_epochs'?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("lr", "'lr' is not of the form key.key=value"),
+        ("=3", "'=3' is not of the form key.key=value"),
+        ("name.x=1", "'name.x=1': 'name' holds a value, not keys"),
+        ("train.lr=[", "'train.lr=[': line 1, column 2: not valid YAML"),
+    ],
+)
+def test_malformed_overrides_are_named(tmp_path: Path, override: str, said: str) -> None:
+    """With what they should look like."""
+    assert problems(tmp_path, GOOD, override)[0].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: [", "line 1, column 8: not valid YAML"),
+        ("- a\n- b\n", "line 1: a sweep file is a mapping"),
+        ("", "line 1: a sweep file is a mapping"),
+        ("name: a\nname: b\n", "line 2, column 1: not valid YAML"),
+        (
+            "name: !!python/object/apply:os.system [id]\n" + GOOD.partition("\n")[2],
+            "line 1: name: must be text",
+        ),
+    ],
+)
+def test_files_that_are_no_sweep(tmp_path: Path, text: str, said: str) -> None:
+    """Each has its line, and no object is ever built from one."""
+    assert problems(tmp_path, text)[0].startswith(said)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """With its path."""
+    with pytest.raises(InputError, match=r"none\.yaml: no such sweep file"):
+        load_sweep(tmp_path / "none.yaml")
+
+
+def test_a_crop_larger_than_the_image_is_refused(tmp_path: Path) -> None:
+    """Both numbers are named."""
+    assert problems(tmp_path, GOOD, "data.image_size=300") == [
+        "line 2: data: image_size must be at most resize (256) but got 300; raise resize or crop less"
+    ]

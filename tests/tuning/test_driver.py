@@ -1,0 +1,139 @@
+"""The driver on a real Ray: outcomes of toy curves, rows that depend on no order, and what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_utils.errors import InputError
+from trainables.toy import ToyTrainable
+from tuning.config import Sweep
+from tuning.driver import claim_folder, run, run_trials
+from tuning.recorder import INDEX, Recorder
+from tuning.records import Outcome, make_stopper
+from tuning.results import load
+from tuning.space import trial_specs
+
+pytestmark = pytest.mark.usefixtures("local_ray")
+
+
+def sample_sweep(storage: Path, **changes: Any) -> Sweep:
+    """Return a short sweep of the sample."""
+    values: dict[str, Any] = {
+        "name": "short",
+        "data": {"root": "sample", "resize": 64, "image_size": 64, "batch_size": 100},
+        "model": {"arch": "alexnet", "hidden": 16, "init": "kaiming"},
+        "train": {"max_epochs": 2},
+        "search": {"points": [{"lr": 0.01}, {"lr": 1e25}, {"lr": 0.001}]},
+        "storage": str(storage),
+    }
+    return Sweep.model_validate(values | changes)
+
+
+def run_toys(folder: Path, *kinds: str) -> Recorder:
+    """Run a toy of each kind for at most forty epochs under the paper's rules."""
+    sweep = sample_sweep(
+        folder,
+        train={"max_epochs": 40},
+        search={"points": [{"lr": 0.1 / (i + 1)} for i in range(len(kinds))]},
+    )
+    recorder = Recorder(sweep, trial_specs(sweep))
+    run_trials(
+        ToyTrainable,
+        [{INDEX: i, "kind": kind, "max_epochs": 40} for i, kind in enumerate(kinds)],
+        folder=folder,
+        cpus=1,
+        gpus=0,
+        max_concurrent=None,
+        stopper=make_stopper(sweep.stop),
+        callbacks=[recorder],
+    )
+    return recorder
+
+
+def test_toy_curves_end_as_the_rules_say(tmp_path: Path) -> None:
+    """Rise runs through; overfit peaks at 10 and stops at 35; flat at 30; diverge at 5; crash errors at 4."""
+    recorder = run_toys(tmp_path, "rise", "overfit", "flat", "diverge", "crash")
+    rows = recorder.trials()
+    assert [(row.outcome, row.epochs_run) for row in rows] == [
+        (Outcome.COMPLETED, 40),
+        (Outcome.STOPPED_UP, 35),
+        (Outcome.STOPPED_UP, 30),
+        (Outcome.DIVERGED, 5),
+        (Outcome.ERRORED, 3),
+    ]
+    assert rows[1].best_epoch == 10
+    error = rows[4].error
+    assert error is not None
+    assert "the toy crashes at epoch 4, as told" in error
+    assert "error.txt" in error
+    assert rows[0].host
+    assert list((tmp_path / "ray" / "trial_00000").glob("events.out.tfevents.*"))
+    assert not list((tmp_path / "ray").rglob("checkpoint_*"))
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the short sweep; return its folder."""
+    result = run(sample_sweep(tmp_path_factory.mktemp("storage")))
+    assert result.ok
+    return result.folder
+
+
+def test_a_sweep_leaves_its_files(short: Path) -> None:
+    """Exactly these, and Ray's folder."""
+    assert sorted(path.name for path in short.iterdir()) == [
+        "epochs.parquet", "model.json", "model.safetensors", "predictions.parquet", "ray", "sweep.yaml",
+        "test.parquet", "trials.parquet",
+    ]  # fmt: skip
+
+
+def test_a_diverged_trial_keeps_its_rows_and_another_wins(short: Path) -> None:
+    """The rows before the flag are finite, and test images are tested once each."""
+    frames = load(short)
+    assert frames.trials is not None
+    assert frames.test is not None
+    assert frames.predictions is not None
+    assert frames.trials["outcome"].tolist() == ["completed", "diverged", "completed"]
+    assert frames.test["trial"].item() in (0, 2)
+    assert frames.test["train_images"].item() == 1201
+    assert len(frames.predictions) == frames.predictions["path"].nunique() == 596
+    right = (frames.predictions["label"] == frames.predictions["predicted"]).mean()
+    assert frames.test["test_accuracy"].item() == pytest.approx(right)
+
+
+@pytest.mark.parametrize("max_concurrent", [None, 1])
+def test_the_same_sweep_gives_the_same_rows(short: Path, tmp_path: Path, max_concurrent: int | None) -> None:
+    """Times and places aside, whatever ran beside what."""
+    again = run(sample_sweep(tmp_path, resources={"max_concurrent": max_concurrent}))
+    first, second = load(short), load(again.folder)
+    for name, aside in (("epochs", ["seconds", "images_per_second"]), ("trials", ["seconds"]), ("test", [])):
+        ours, theirs = (getattr(frames, name).drop(columns=aside) for frames in (first, second))
+        assert ours.equals(theirs), name
+    assert first.predictions is not None
+    assert first.predictions["probability"].equals(second.predictions["probability"])  # type: ignore[index]
+
+
+def test_when_all_diverge_there_is_no_retrain_and_the_rows_stay(tmp_path: Path) -> None:
+    """A clear end without a winner."""
+    result = run(sample_sweep(tmp_path, search={"points": [{"lr": 1e25}]}))
+    assert not result.ok
+    assert result.pick is None
+    assert sorted(path.name for path in result.folder.iterdir()) == [
+        "epochs.parquet", "ray", "sweep.yaml", "trials.parquet",
+    ]  # fmt: skip
+
+
+def test_a_folder_in_use_is_refused_unless_it_is_a_sweeps_to_overwrite(tmp_path: Path) -> None:
+    """Another's folder is left alone even then."""
+    sweep = sample_sweep(tmp_path)
+    claim_folder(sweep)
+    with pytest.raises(InputError, match="is there already"):
+        claim_folder(sweep)
+    (sweep.folder / "old").touch()
+    claim_folder(sweep, overwrite=True)
+    assert [path.name for path in sweep.folder.iterdir()] == ["sweep.yaml"]
+    (sweep.folder / "sweep.yaml").rename(sweep.folder / "precious")
+    with pytest.raises(InputError, match="holds no sweep"):
+        claim_folder(sweep, overwrite=True)
+    assert (sweep.folder / "precious").exists()
