@@ -8,10 +8,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 
+from data_utils.normalization import Normalization
 from data_utils.pixel_store import PixelStore
 from data_utils.seeding import Stream, derive
 from data_utils.splits import Indices
-from data_utils.transforms import Normalization
 
 
 class Batch(NamedTuple):

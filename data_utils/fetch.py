@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torchvision.datasets.utils import download_and_extract_archive
 
-from data_utils.caltech101 import CATEGORIES
 from data_utils.errors import InputError
+from data_utils.folder import CATEGORIES
 
 CALTECH101_URL = "https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip"
 CALTECH101_MD5 = "3138e1922a9193bfa496528edbbc45d0"

@@ -15,7 +15,6 @@ import numpy.typing as npt
 import pyarrow as pa
 from filelock import FileLock
 from PIL import Image
-from torchvision.transforms.v2.functional import resize as resize_image
 
 from data_utils.caches import cache_dir
 from data_utils.errors import InputError
@@ -64,7 +63,7 @@ class _Decoded:
 class PixelStore:
     """The images of a data set as uint8 RGB, short side resized, native aspect; `store[i]` is sample i.
 
-    Resizing is torchvision's antialiased `Resize` on the decoded PIL image. Views are read-only and read the
+    Resizing is what torchvision's `Resize` does to a PIL image. Views are read-only and read the
     memory-mapped file in place: a process that opens the store takes no memory of its own for pixels.
 
     Attributes:
@@ -169,10 +168,17 @@ def decode(path: str, resize: int) -> Pixels:
         # A picture of 90 to 180 million pixels is large, not an attack: Pillow's own limit for that is an error.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         with Image.open(path) as image:
+            width, height = image.size
             short, long = sorted(image.size)
             if Image.MAX_IMAGE_PIXELS and resize * resize * long / short > Image.MAX_IMAGE_PIXELS:
-                raise ValueError(f"its sides, {image.width} x {image.height}, are too unequal to resize")
-            return np.asarray(resize_image(image.convert("RGB"), [resize], antialias=True))
+                raise ValueError(f"its sides, {width} x {height}, are too unequal to resize")
+            rgb = image.convert("RGB")
+            if short != resize:
+                scaled = int(resize * long / short)  # torchvision's own rounding
+                rgb = rgb.resize(
+                    (resize, scaled) if width < height else (scaled, resize), Image.Resampling.BILINEAR
+                )
+            return np.asarray(rgb)
 
 
 def write_store(path: Path, rows: Iterator[tuple[str, int, _Decoded]], metadata: dict[str, str]) -> None:

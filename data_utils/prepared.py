@@ -3,8 +3,8 @@
 import logging
 from dataclasses import dataclass
 
-from data_utils.caltech101 import Caltech101
 from data_utils.errors import InputError
+from data_utils.folder import ImageFolder
 from data_utils.pixel_store import PixelStore, Progress
 from data_utils.sample import cached_sample
 from data_utils.splits import Splits
@@ -26,13 +26,13 @@ class PreparedData:
     """{`class/image.jpg`: why} of the images left out because they could not be decoded."""
 
 
-def open_folder(root: str) -> Caltech101:
-    """Return the data set in a folder, or the embedded sample for "sample".
+def open_folder(root: str) -> ImageFolder:
+    """Return the images of a folder, or the embedded sample for "sample".
 
     Raises:
         InputError: no such folder, no images, lists that do not fit.
     """
-    return Caltech101(cached_sample() if root == SAMPLE else root)
+    return ImageFolder(cached_sample() if root == SAMPLE else root)
 
 
 def prepare(

@@ -9,8 +9,8 @@ from filelock import FileLock
 from PIL import Image
 
 from data_utils.caches import cache_dir
-from data_utils.caltech101 import CATEGORIES
 from data_utils.errors import InputError
+from data_utils.folder import CATEGORIES
 from data_utils.lists import BACKGROUND
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

@@ -3,7 +3,6 @@
 from enum import IntEnum
 
 import numpy as np
-import torch
 
 
 class Stream(IntEnum):
@@ -21,8 +20,3 @@ def derive(seed: int, epoch: int, stream: Stream) -> int:
     """Return a 63-bit seed for one use of randomness in one epoch; `seed` and `epoch` are at least 0."""
     state = np.random.SeedSequence((seed, epoch, stream)).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
-
-
-def generator(seed: int, epoch: int, stream: Stream) -> torch.Generator:
-    """Return a CPU generator for one use of randomness in one epoch."""
-    return torch.Generator().manual_seed(derive(seed, epoch, stream))

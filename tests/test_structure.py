@@ -1,6 +1,8 @@
 """The layers: imports go one way, and Ray is known where it must be and nowhere else."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,10 @@ def test_ray_is_imported_only_where_the_design_says() -> None:
 def test_pydantic_stays_in_tuning() -> None:
     """As for Ray: `data_utils` and `trainables` run without it."""
     assert {p.parent.name for p in FILES if "pydantic" in imported(p)} == {"tuning"}
+
+
+def test_the_driver_starts_without_pytorch() -> None:
+    """It does not compute, so it need not wait seconds for the import; nor does reading results need Ray."""
+    for module, absent in (("tuning.driver", "torch"), ("tuning.results", "ray"), ("tuning.cli", "pydantic")):
+        check = f"import sys, {module}; sys.exit({absent!r} in sys.modules)"
+        assert subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=False).returncode == 0, module

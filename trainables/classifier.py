@@ -4,13 +4,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from ray import tune
 
-from trainables.learner import Learner
 from trainables.metrics import EpochMetrics
-from trainables.precision import best_device, device_name
 from trainables.recipe import Recipe
+
+# PyTorch is imported by the methods, so in workers: the driver, which only names this class, starts seconds sooner.
 
 CHECKPOINT = "learner.pt"
 
@@ -23,17 +22,23 @@ class ClassifierTrainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Open the data, build the network."""
+        import torch
+
+        from trainables.precision import best_device
+
         torch.set_num_threads(config["threads"])
         self._device = best_device()
         self._max_epochs: int = config["max_epochs"]
         recipe = Recipe(**config["recipe"])
         data = recipe.data()
-        self._learner: Learner = recipe.learner(len(data.classes), self._device)
+        self._learner = recipe.learner(len(data.classes), self._device)
         self._train = recipe.train_batches(data, data.splits.train, self._device)
         self._val = recipe.eval_batches(data, data.splits.val, self._device)
 
     def step(self) -> dict[str, Any]:
         """Train an epoch, validate, and return `EpochMetrics` with the device's name."""
+        from trainables.precision import device_name
+
         learner = self._learner
         start = time.perf_counter()
         training = learner.train_epoch(self._train)
@@ -56,10 +61,14 @@ class ClassifierTrainable(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the learner's state."""
+        import torch
+
         torch.save(self._learner.state_dict(), Path(checkpoint_dir, CHECKPOINT))
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Go on from a checkpoint folder; only tensors and plain values are read."""
+        import torch
+
         self._learner.load_state_dict(
             torch.load(Path(checkpoint, CHECKPOINT), self._device, weights_only=True)
         )

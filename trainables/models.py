@@ -36,8 +36,6 @@ class Network:
     """A torchvision `WeightsEnum` member."""
     classifier: Callable[[int, int], nn.Sequential]
     """(hidden, classes) -> the classifier, layer for layer as torchvision's."""
-    min_image_size: int
-    """Fewest pixels a side for which the convolutions leave anything."""
 
 
 def _alexnet_classifier(hidden: int, classes: int) -> nn.Sequential:
@@ -71,16 +69,10 @@ def _vgg_classifier(hidden: int, classes: int) -> nn.Sequential:
 
 NETWORKS = {
     "alexnet": Network(
-        torchvision_models.alexnet,
-        torchvision_models.AlexNet_Weights.IMAGENET1K_V1,
-        _alexnet_classifier,
-        min_image_size=63,
+        torchvision_models.alexnet, torchvision_models.AlexNet_Weights.IMAGENET1K_V1, _alexnet_classifier
     ),
     "vgg11": Network(
-        torchvision_models.vgg11,
-        torchvision_models.VGG11_Weights.IMAGENET1K_V1,
-        _vgg_classifier,
-        min_image_size=32,
+        torchvision_models.vgg11, torchvision_models.VGG11_Weights.IMAGENET1K_V1, _vgg_classifier
     ),
 }
 """The architectures there are. Both have `features`, `avgpool` and `classifier`."""

@@ -1,16 +1,21 @@
 """Everything that decides what one training gives, and how its parts are built from it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-
-from data_utils.batches import EvalBatches, PixelSource, TrainBatches
+from data_utils.normalization import NORMALIZATIONS
 from data_utils.pixel_store import Progress
 from data_utils.prepared import PreparedData, prepare
 from data_utils.splits import Indices
-from data_utils.transforms import NORMALIZATIONS
-from trainables.learner import Learner
-from trainables.models import build
+
+# A recipe is written down by the driver, which does not compute and so need not spend seconds on importing PyTorch.
+if TYPE_CHECKING:
+    import torch
+
+    from data_utils.batches import EvalBatches, PixelSource, TrainBatches
+    from trainables.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,9 @@ class Recipe:
 
     def learner(self, classes: int, device: torch.device) -> Learner:
         """Build the network and the learner at epoch 0."""
+        from trainables.learner import Learner
+        from trainables.models import build
+
         model = build(
             self.arch, classes, self.weights, self.freeze, hidden=self.hidden, init=self.init, seed=self.seed
         )
@@ -68,11 +76,17 @@ class Recipe:
 
     def train_batches(self, data: PreparedData, indices: Indices, device: torch.device) -> TrainBatches:
         """Return the training batches of these samples."""
+        from data_utils.batches import TrainBatches
+
         return TrainBatches(self._source(data, device), indices, self.batch_size, self.seed)
 
     def eval_batches(self, data: PreparedData, indices: Indices, device: torch.device) -> EvalBatches:
         """Return the evaluation batches of these samples."""
+        from data_utils.batches import EvalBatches
+
         return EvalBatches(self._source(data, device), indices, self.eval_batch_size)
 
     def _source(self, data: PreparedData, device: torch.device) -> PixelSource:
+        from data_utils.batches import PixelSource
+
         return PixelSource(data.store, self.image_size, NORMALIZATIONS[self.transform], device)

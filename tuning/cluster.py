@@ -2,10 +2,10 @@
 
 import logging
 import os
+from ctypes.util import find_library
 from dataclasses import dataclass
 
 import ray
-import torch
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def capacity() -> Capacity:
     """Return what the connected Ray has to give, or what this machine would give it."""
     if not ray.is_initialized():
         cores = len(os.sched_getaffinity(0))
-        return Capacity(cores, torch.cuda.device_count(), cores)
+        return Capacity(cores, _local_gpus(), cores)
     nodes = [
         node["Resources"]
         for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
@@ -53,3 +53,12 @@ def capacity() -> Capacity:
     ]
     cpus = [int(node.get("CPU", 0)) for node in nodes]
     return Capacity(sum(cpus), sum(int(node.get("GPU", 0)) for node in nodes), max(cpus, default=0))
+
+
+def _local_gpus() -> int:
+    """Return how many GPUs PyTorch sees here; where there is no CUDA driver there is no need to import it to know."""
+    if find_library("cuda") is None:
+        return 0
+    import torch
+
+    return torch.cuda.device_count()

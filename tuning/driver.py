@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from safetensors.numpy import save_file
 
 from data_utils.errors import InputError
-from data_utils.transforms import NORMALIZATIONS
+from data_utils.normalization import NORMALIZATIONS
 from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.config import Sweep
@@ -22,7 +22,7 @@ from tuning.plan import Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, TrialRow, make_stopper
-from tuning.results import aside, write_epochs, write_predictions, write_test, write_trials
+from tuning.results import aside, write_epochs, write_predictions, write_skipped, write_test, write_trials
 from tuning.retrain import Diverged, Epoch, Retrained, submit
 from tuning.search import PointSearch
 from tuning.selection import Pick, pick
@@ -70,8 +70,10 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
     recorder = Recorder(sweep, todo.trials)
     with Progress(console, todo.trials, sweep.train.max_epochs, recorder) as progress:
         progress.stage(f"opening the images of {sweep.data.root}")
-        todo.trials[0].recipe.data(lambda done, total: progress.count("images decoded", done, total))
+        data = todo.trials[0].recipe.data(lambda done, total: progress.count("images decoded", done, total))
         folder = claim_folder(sweep, overwrite)
+        if data.skipped:
+            write_skipped(folder, sweep.name, data.skipped)
         progress.stage(f"{len(todo.trials)} trials, {todo.at_once} at once")
         run_trials(
             ClassifierTrainable,

@@ -12,7 +12,7 @@ from data_utils.caches import cache_dir
 from data_utils.errors import InputError
 from data_utils.prepared import open_folder
 from data_utils.splits import Splits
-from trainables.models import NETWORKS, check_weights
+from trainables.architectures import MIN_IMAGE_SIZE
 from tuning.cluster import Capacity, capacity
 from tuning.config import Sweep
 from tuning.space import TrialSpec, trial_specs
@@ -62,14 +62,16 @@ def plan(sweep: Sweep) -> Plan:
     gpus = _gpus(sweep, there)
     fresh: list[str] = []
     if folder and sweep.model.weights is not None:
+        from trainables.models import check_weights  # and PyTorch with it, which no other check needs
+
         for arch, hidden in sorted({(t.recipe.arch, t.recipe.hidden) for t in trials}):
             check = partial(check_weights, arch, folder.classes, sweep.model.weights, hidden)
             fresh += _collect(problems, check) or []
     problems += [
-        f"data.image_size: {arch} needs at least {NETWORKS[arch].min_image_size} pixels a side, "
+        f"data.image_size: {arch} needs at least {MIN_IMAGE_SIZE[arch]} pixels a side, "
         f"but got {sweep.data.image_size}"
         for arch in sorted({t.recipe.arch for t in trials})
-        if sweep.data.image_size < NETWORKS[arch].min_image_size
+        if sweep.data.image_size < MIN_IMAGE_SIZE[arch]
     ]
     problems += _resource_problems(sweep, gpus, there)
     problems += _storage_problems(sweep)

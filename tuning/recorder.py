@@ -50,8 +50,7 @@ class Recorder(tune.Callback):
         said = next(
             (line for line in reversed(text.splitlines()) if line.strip()), "its worker died without a word"
         )
-        place = Path(trial.storage.trial_fs_path, "error.txt")
-        self._errors[trial.config[INDEX]] = f"{said} (whole story: {place})"
+        self._errors[trial.config[INDEX]] = f"{said} (whole story: {trial.path}/error.txt)"
 
     @property
     def epochs(self) -> list[EpochRow]:

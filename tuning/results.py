@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # reading results needs neither Ray nor PyTorch, and starts i
 EPOCHS, TRIALS, TEST, PREDICTIONS = (
     f"{name}.parquet" for name in ("epochs", "trials", "test", "predictions")
 )
+SKIPPED = "skipped.parquet"
 
 TOP = 5
 """How many classes a prediction names, at most."""
@@ -171,6 +172,12 @@ def write_predictions(folder: Path, sweep: str, tested: Sequence[Retrained]) -> 
                 }
             )
     _write(folder / PREDICTIONS, values, _PREDICTION_FIELDS)
+
+
+def write_skipped(folder: Path, sweep: str, skipped: dict[str, str]) -> None:
+    """Write `skipped.parquet`, a row an image that was left out as it could not be decoded."""
+    values = [{"sweep": sweep, "path": path, "reason": reason} for path, reason in skipped.items()]
+    _write(folder / SKIPPED, values, [(name, pa.string()) for name in ("sweep", "path", "reason")])
 
 
 @contextmanager

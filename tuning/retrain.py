@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import ray
-import torch
 
-from trainables.precision import best_device, device_name
 from trainables.recipe import Recipe
 
 
@@ -66,6 +64,10 @@ def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Ep
         epochs: at least 1.
         threads: to compute with on a CPU.
     """
+    import torch  # in the worker alone: the driver does not compute
+
+    from trainables.precision import best_device, device_name
+
     torch.set_num_threads(threads)
     device = best_device()
     recipe = replace(recipe, seed=seed)

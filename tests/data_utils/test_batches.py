@@ -8,9 +8,10 @@ import torch
 
 from data_utils.batches import Batch, EvalBatches, PixelSource, TrainBatches
 from data_utils.caltech101 import Caltech101
+from data_utils.normalization import NORMALIZATIONS
 from data_utils.pixel_store import PixelStore
 from data_utils.splits import Indices
-from data_utils.transforms import NORMALIZATIONS, plain
+from data_utils.transforms import plain
 
 CPU = torch.device("cpu")
 

@@ -1,25 +1,12 @@
-"""The folder of classes and its lists."""
+"""The folder of classes as a torchvision data set."""
 
 from pathlib import Path
 
-import pytest
 from PIL import Image
+from torchvision.datasets import VisionDataset
 
 from data_utils.caltech101 import Caltech101
-from data_utils.errors import InputError
-
-
-def test_a_folder_tree_gives_sorted_classes_and_names(images: Path) -> None:
-    """Labels are places in the sorted class names; the background, hidden files and files of other kinds are none."""
-    (images / "BACKGROUND_Google").mkdir()
-    (images / "BACKGROUND_Google" / "x.jpg").write_bytes(b"")
-    (images / "ant" / "notes.txt").write_text("")
-    (images / "ant" / ".hidden.jpg").write_bytes(b"")
-    dataset = Caltech101(images)
-    assert dataset.classes == ["ant", "bee", "cat"]
-    assert dataset.names[:2] == ["ant/0.jpg", "ant/1.jpg"]
-    assert dataset.targets == [0] * 6 + [1] * 6 + [2] * 6
-    assert dataset.listed is None
+from data_utils.folder import ImageFolder
 
 
 def test_items_are_rgb_images_with_labels(images: Path) -> None:
@@ -29,53 +16,10 @@ def test_items_are_rgb_images_with_labels(images: Path) -> None:
     assert dataset[6] == ("RGB", -1)
 
 
-def test_lists_name_the_samples(images: Path) -> None:
-    """With both lists only what they list is a sample, and background lines are dropped."""
-    (images / "train.txt").write_text("bee/1.jpg\nBACKGROUND_Google/image_0001.jpg\nant/5.jpg\n")
-    (images / "test.txt").write_text("cat/0.jpg\n\n")
-    dataset = Caltech101(images)
-    assert dataset.names == ["ant/5.jpg", "bee/1.jpg", "cat/0.jpg"]
-    assert dataset.listed == ([1, 0], [2])
-
-
-def test_all_problems_of_the_lists_are_raised_at_once(images: Path) -> None:
-    """Each problem names file and line."""
-    (images / "train.txt").write_text(
-        "ant/0.jpg\nant/9.jpg\ndog/1.jpg\ndog/2.jpg\n../x.jpg\nant/0.jpg\nbee/0.jpg\n"
-    )
-    (images / "test.txt").write_text("bee/0.jpg\n")
-    with pytest.raises(InputError) as raised:
-        Caltech101(images)
-    lists = images / "train.txt"
-    assert list(raised.value.problems) == [
-        f"{lists}:2: listed image 'ant/9.jpg' is missing; restore it or take it off the list",
-        f"{lists}:5: '../x.jpg' is not of the form class/image.jpg",
-        f"{lists}:6: 'ant/0.jpg' is listed before, on line 1; list it once",
-        f"{lists}:3: class 'dog' has no folder; add the folder or take its lines off the list",
-        "'bee/0.jpg' is in both lists; test images must not be trained on",
-    ]
-
-
-def test_one_list_alone_is_refused(images: Path) -> None:
-    """A train list without a test list says which is missing."""
-    (images / "train.txt").write_text("ant/0.jpg\n")
-    with pytest.raises(InputError, match=r"train\.txt without test\.txt"):
-        Caltech101(images)
-
-
-@pytest.mark.parametrize(("make", "said"), [(False, "no such folder"), (True, "no images")])
-def test_a_folder_that_is_missing_or_empty_is_named(tmp_path: Path, make: bool, said: str) -> None:
-    """The message names the folder."""
-    root = tmp_path / "nothing"
-    if make:
-        (root / "a_class").mkdir(parents=True)
-    with pytest.raises(InputError, match=f"nothing: {said}"):
-        Caltech101(root)
-
-
-def test_caltech101_whole(caltech101: Path) -> None:
-    """The course split's own numbers, from the paper."""
-    dataset = Caltech101(caltech101)
-    assert len(dataset.classes) == 101
-    assert dataset.listed is not None
-    assert [len(part) for part in dataset.listed] == [5784, 2893]
+def test_it_is_a_torchvision_data_set_of_the_folder(images: Path) -> None:
+    """With torchvision's customary attributes."""
+    dataset, folder = Caltech101(images), ImageFolder(images)
+    assert isinstance(dataset, VisionDataset)
+    assert len(dataset) == 18
+    assert dataset.samples == folder.samples
+    assert dataset.class_to_idx == {"ant": 0, "bee": 1, "cat": 2}

@@ -1,11 +1,18 @@
 """The driver on a real Ray: outcomes of toy curves, rows that depend on no order, and what is refused."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from data_utils.batches import EvalBatches, PixelSource
 from data_utils.errors import InputError
+from data_utils.normalization import Normalization
+from data_utils.prepared import prepare
+from trainables.learner import Learner
+from trainables.models import build
 from trainables.toy import ToyTrainable
 from tuning.config import Sweep
 from tuning.driver import claim_folder, run, run_trials
@@ -68,8 +75,6 @@ def test_toy_curves_end_as_the_rules_say(tmp_path: Path) -> None:
     assert "the toy crashes at epoch 4, as told" in error
     assert "error.txt" in error
     assert rows[0].host
-    assert list((tmp_path / "ray" / "trial_00000").glob("events.out.tfevents.*"))
-    assert not list((tmp_path / "ray").rglob("checkpoint_*"))
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +91,26 @@ def test_a_sweep_leaves_its_files(short: Path) -> None:
         "epochs.parquet", "model.json", "model.safetensors", "predictions.parquet", "ray", "sweep.yaml",
         "test.parquet", "trials.parquet",
     ]  # fmt: skip
+
+
+def test_every_trial_has_a_tensorboard_file_and_no_checkpoint_is_left(short: Path) -> None:
+    """Ray's own logger writes the first; a finished trial needs no checkpoint."""
+    for trial in ("trial_00000", "trial_00001", "trial_00002"):
+        assert len(list((short / "ray" / trial).glob("events.out.tfevents.*"))) == 1
+    assert not list(short.rglob("checkpoint_*"))
+
+
+def test_the_model_is_saved_with_what_it_takes_to_use_it(short: Path) -> None:
+    """Built from its card and loaded, it gives the recorded test accuracy."""
+    card = json.loads((short / "model.json").read_text())
+    frames, data = load(short), prepare("sample", resize=card["transform"]["resize"])
+    assert card["classes"] == data.classes
+    model = build(card["arch"], len(card["classes"]), short / "model.safetensors", hidden=card["hidden"])
+    normalization = Normalization(card["transform"]["mean"], card["transform"]["std"])
+    source = PixelSource(data.store, card["transform"]["image_size"], normalization, torch.device("cpu"))
+    evaluation = Learner(model, lr=1.0, step_size=1).evaluate(EvalBatches(source, data.splits.test, 256))
+    assert frames.test is not None
+    assert evaluation.accuracy == frames.test["test_accuracy"].item() == card["test_accuracy"]
 
 
 def test_a_diverged_trial_keeps_its_rows_and_another_wins(short: Path) -> None:

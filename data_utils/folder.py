@@ -1,0 +1,103 @@
+"""A folder that holds one folder of images a class, as names and labels; needs no PyTorch."""
+
+import os
+from pathlib import Path
+
+from data_utils.errors import InputError
+from data_utils.lists import BACKGROUND, read_list
+
+CATEGORIES = "101_ObjectCategories"
+"""The folder of classes inside Caltech-101's own folder."""
+
+LISTS = ("train.txt", "test.txt")
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
+"""What an image's name ends in, in any case: those that torchvision takes."""
+
+
+class ImageFolder:
+    """A tree of class folders, without the background class.
+
+    `root` holds the class folders, or `101_ObjectCategories` that holds them. If it also holds `train.txt` and
+    `test.txt`, the samples are the listed images alone; otherwise they are all images, in sorted order. Class
+    folders are searched to any depth; hidden files and files without an image's extension are passed over.
+
+    Attributes:
+        root: the folder, absolute.
+        folder: where the class folders are, absolute.
+        classes: class names, sorted; a label is a place in this list.
+        names: `class/image.jpg` of each sample.
+        samples: (path, label) of each sample.
+        targets: the label of each sample.
+        listed: the sample indices of `train.txt` and `test.txt` in their order, or None without lists.
+
+    Raises:
+        InputError: no such folder, no images, or lists that do not fit the folder; all problems at once.
+    """
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root).expanduser().resolve()
+        if not self.root.is_dir():
+            raise InputError(
+                str(root), ["no such folder; data.root names a folder of one folder of images a class"]
+            )
+        self.folder = self.root / CATEGORIES if (self.root / CATEGORIES).is_dir() else self.root
+        found = _images(self.folder)
+        self.classes: list[str] = sorted(found)
+        self.names = [name for class_name in self.classes for name in found[class_name]]
+        if not self.names:
+            raise InputError(
+                str(self.folder),
+                [
+                    f"no images; expected class folders holding files that end in one of {', '.join(EXTENSIONS)}"
+                ],
+            )
+        self.listed: tuple[list[int], list[int]] | None = None
+        if lists := self._read_lists():
+            self.names = sorted({name for names in lists for name in names})
+            index = {name: i for i, name in enumerate(self.names)}
+            train, test = ([index[name] for name in names] for names in lists)
+            self.listed = train, test
+        labels = {name: label for label, name in enumerate(self.classes)}
+        self.targets = [labels[name.partition("/")[0]] for name in self.names]
+        self.samples = [
+            (str(self.folder / name), label) for name, label in zip(self.names, self.targets, strict=True)
+        ]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def _read_lists(self) -> tuple[list[str], list[str]] | None:
+        """Return the names in the two lists, or None if there are no lists."""
+        root = self.root
+        there = [(root / name).is_file() for name in LISTS]
+        if not any(there):
+            return None
+        if not all(there):
+            missing, present = (LISTS[0], LISTS[1]) if there[1] else (LISTS[1], LISTS[0])
+            raise InputError(str(root), [f"{present} without {missing}; give both lists or neither"])
+        names = set(self.names)
+        (train, problems), (test, more) = (read_list(root / name, names, self.classes) for name in LISTS)
+        problems += more
+        both = sorted(set(train) & set(test))
+        problems += [f"{name!r} is in both lists; test images must not be trained on" for name in both]
+        if problems:
+            raise InputError(f"lists of {root}", problems)
+        return train, test
+
+
+def _images(folder: Path) -> dict[str, list[str]]:
+    """Return {class: sorted names of its images, relative to `folder`} for each class folder."""
+    found: dict[str, list[str]] = {}
+    for entry in os.scandir(folder):
+        if not entry.is_dir() or entry.name == BACKGROUND or entry.name.startswith("."):
+            continue
+        names = [
+            Path(where, file).relative_to(folder).as_posix()
+            for where, _, files in os.walk(entry.path)
+            for file in files
+            if file.lower().endswith(EXTENSIONS) and not file.startswith(".")
+        ]
+        if names:
+            found[entry.name] = sorted(names)
+    return found

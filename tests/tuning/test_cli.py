@@ -1,0 +1,246 @@
+"""The installed command: what it says and how it exits, on the main job and on every kind of bad input."""
+
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from tests.conftest import Run
+
+QUICKSTART = "experiments/quickstart.yaml"
+SHORT = ("--set", "train.max_epochs=1", "--set", "model.hidden=16")
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what a refused command said; it exits with 2 and shows no traceback."""
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(
+    upsweep: Run, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """Run a short quickstart of two trials, one of which diverges; return what it said and its folder."""
+    storage = tmp_path_factory.mktemp("storage")
+    points = "search.points=[{lr: 1e25, step_size: 9}, {lr: 0.01, step_size: 9}]"
+    done = upsweep("run", QUICKSTART, *SHORT, "--set", points, "--storage", storage, "--name", "mine")
+    return done, storage / "mine"
+
+
+def test_run_says_what_happens_and_how_it_ended(
+    finished: tuple[subprocess.CompletedProcess[str], Path],
+) -> None:
+    """Plain lines without a terminal; at the end the trials, the winner, the test, and where the files are."""
+    done, folder = finished
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "trial 0 diverged after 1 epochs: train_loss: not finite at epoch 1" in done.stdout
+    assert "trial 1 completed after 1 epochs" in done.stdout
+    assert "winner: trial 1, " in done.stdout
+    assert "test accuracy: " in done.stdout
+    assert f"files: {folder}" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "ray" not in done.stderr.lower(), done.stderr
+
+
+def test_trials_parquet_is_what_pandas_reads(finished: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """As the README shows it."""
+    trials = pd.read_parquet(finished[1] / "trials.parquet")
+    assert trials["config_lr"].tolist() == [1e25, 0.01]
+    assert trials["outcome"].tolist() == ["diverged", "completed"]
+
+
+def test_results_shows_a_sweep(upsweep: Run, finished: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """Its trials with their outcomes, and its test; the folder above shows the same."""
+    for path in (finished[1], finished[1].parent):
+        done = upsweep("results", path)
+        assert done.returncode == 0
+        assert "diverged" in done.stdout
+        assert "mean per class" in done.stdout
+
+
+def test_an_existing_name_is_refused_unless_overwritten(
+    upsweep: Run, finished: tuple[subprocess.CompletedProcess[str], Path]
+) -> None:
+    """Nothing of it is lost by the refusal."""
+    folder = finished[1]
+    before = (folder / "trials.parquet").read_bytes()
+    done = upsweep("run", QUICKSTART, *SHORT, "--storage", folder.parent, "--name", "mine")
+    assert "is there already; give another --name, or --overwrite to replace it" in said(done)
+    assert (folder / "trials.parquet").read_bytes() == before
+
+
+def test_when_every_trial_diverges_it_exits_with_1_and_keeps_the_rows(upsweep: Run, tmp_path: Path) -> None:
+    """A clear message, no traceback."""
+    points = "search.points=[{lr: 1e25}]"
+    done = upsweep("run", QUICKSTART, *SHORT, "--set", points, "--storage", tmp_path)
+    assert done.returncode == 1
+    assert "no winner: every trial diverged" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert {p.name for p in (tmp_path / "quickstart").glob("*.parquet")} == {
+        "epochs.parquet",
+        "trials.parquet",
+    }
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [("model.arch=vgg11", "model.hidden=256"), ("model.freeze=classifier",)],
+    ids=["vgg11", "classifier"],
+)
+def test_the_quickstart_with_another_network(
+    upsweep: Run, tmp_path: Path, images: Path, settings: tuple[str, ...]
+) -> None:
+    """Each ends with its four tables; on few images, since VGG11 takes its time."""
+    points = "search.points=[{lr: 0.001}]"
+    overrides = [
+        part
+        for setting in (f"data.root={images}", "train.max_epochs=1", points, *settings)
+        for part in ("--set", setting)
+    ]
+    done = upsweep("run", QUICKSTART, *overrides, "--storage", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((tmp_path / "quickstart").glob("*.parquet"))) == 4
+
+
+def test_validate_says_what_would_be_done_and_does_nothing(upsweep: Run, tmp_path: Path) -> None:
+    """Trials, classes, split sizes, resources, disk."""
+    done = upsweep("validate", QUICKSTART, "--storage", tmp_path / "runs")
+    assert done.returncode == 0
+    assert "4 of at most 16 epochs" in done.stdout
+    assert "601 train, 600 validation, 596 test" in done.stdout
+    for word in ("classes    10", "resources", "disk", "digest"):
+        assert word in done.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+def test_data_sample_writes_a_folder_that_validates(upsweep: Run, tmp_path: Path) -> None:
+    """And refuses to write it twice."""
+    folder = tmp_path / "digits"
+    assert upsweep("data", "sample", folder).returncode == 0
+    assert upsweep("validate", QUICKSTART, "--set", f"data.root={folder}").returncode == 0
+    assert "not an empty folder" in said(upsweep("data", "sample", folder))
+
+
+# Bad input: each has its own message, and nothing is trained.
+
+
+def refused(upsweep: Run, storage: Path, *settings: str) -> str:
+    """Return what `run` says to these settings; no folder is made for the sweep."""
+    overrides = [part for setting in settings for part in ("--set", setting)]
+    message = said(upsweep("run", QUICKSTART, *overrides, "--storage", storage / "runs"))
+    assert not (storage / "runs" / "quickstart").exists()
+    return message
+
+
+def test_no_such_folder(upsweep: Run, tmp_path: Path) -> None:
+    """Named, with the setting that names it."""
+    assert f"{tmp_path}/none: no such folder; data.root names" in refused(
+        upsweep, tmp_path, f"data.root={tmp_path}/none"
+    )
+
+
+def test_no_images(upsweep: Run, tmp_path: Path) -> None:
+    """Named, with what was looked for."""
+    (tmp_path / "empty" / "ant").mkdir(parents=True)
+    assert "empty: no images; expected class folders" in refused(
+        upsweep, tmp_path, f"data.root={tmp_path}/empty"
+    )
+
+
+def test_lists_that_do_not_fit(upsweep: Run, tmp_path: Path, images: Path) -> None:
+    """A class without a folder and a missing image, both at once, with file and line."""
+    (images / "train.txt").write_text("ant/0.jpg\nant/77.jpg\ndog/0.jpg\nbee/0.jpg\n")
+    (images / "test.txt").write_text("cat/0.jpg\n")
+    message = refused(upsweep, tmp_path, f"data.root={images}")
+    assert "train.txt:2: listed image 'ant/77.jpg' is missing" in message
+    assert "train.txt:3: class 'dog' has no folder" in message
+
+
+def test_images_that_cannot_be_decoded(upsweep: Run, tmp_path: Path, images: Path) -> None:
+    """All at once; `on_bad_image=skip` leaves them out and records which."""
+    whole = (images / "ant" / "1.jpg").read_bytes()
+    (images / "ant" / "1.jpg").write_bytes(whole[:300])
+    (images / "bee" / "2.jpg").write_text("no image")
+    message = refused(upsweep, tmp_path, f"data.root={images}")
+    assert "2 of 18 images" in message
+    assert "ant/1.jpg: " in message
+    assert "bee/2.jpg: " in message
+    assert "data.on_bad_image=skip" in message
+    skip = [
+        "--set",
+        f"data.root={images}",
+        "--set",
+        "data.on_bad_image=skip",
+        "--set",
+        "search.points=[{lr: 0.001}]",
+    ]
+    done = upsweep("run", QUICKSTART, *SHORT, *skip, "--storage", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    skipped = pd.read_parquet(tmp_path / "quickstart" / "skipped.parquet")
+    assert skipped["path"].tolist() == ["ant/1.jpg", "bee/2.jpg"]
+
+
+def test_an_empty_validation_split(upsweep: Run, tmp_path: Path, images: Path) -> None:
+    """Named, with a remedy."""
+    (images / "train.txt").write_text("ant/0.jpg\n")
+    (images / "test.txt").write_text("cat/0.jpg\n")
+    assert "the validation split is empty" in refused(upsweep, tmp_path, f"data.root={images}")
+
+
+def test_a_sweep_file_with_everything_wrong(upsweep: Run, tmp_path: Path) -> None:
+    """Unknown key, wrong type and impossible value, all at once, each with its line."""
+    path = tmp_path / "bad.yaml"
+    path.write_text(
+        "name: bad\n"
+        "data: {root: sample}\n"
+        "model: {arch: alexnet}\n"
+        "train:\n"
+        "  epochs: 3\n"
+        "  max_epochs: many\n"
+        "  gamma: -1\n"
+        "search: {points: [{lr: 0.1}]}\n"
+    )
+    message = said(upsweep("run", path, "--storage", tmp_path))
+    assert "3 problems" in message
+    assert "line 5: train.epochs: unknown key; did you mean 'max_epochs'?" in message
+    assert "line 6: train.max_epochs: must be a whole number, but got 'many'" in message
+    assert "line 7: train.gamma: must be more than 0" in message
+
+
+def test_a_weight_file_that_does_not_fit(upsweep: Run, tmp_path: Path) -> None:
+    """With both shapes."""
+    path = tmp_path / "odd.safetensors"
+    save_file({"features.0.weight": torch.zeros(2, 3, 11, 11)}, path)
+    message = refused(upsweep, tmp_path, f"model.weights={path}")
+    assert "features.0.weight is (2, 3, 11, 11) in the file, (64, 3, 11, 11) in the network" in message
+
+
+def test_more_gpus_than_there_are(upsweep: Run, tmp_path: Path) -> None:
+    """With both numbers."""
+    message = refused(upsweep, tmp_path, "resources.gpus=64")
+    assert "resources.gpus: a trial asks for 64 but the cluster has" in message
+
+
+def test_a_storage_that_cannot_be_written(upsweep: Run, tmp_path: Path) -> None:
+    """A file stands where the folder should go."""
+    (tmp_path / "file").write_text("")
+    message = said(upsweep("run", QUICKSTART, "--storage", tmp_path / "file" / "runs"))
+    assert f"storage: '{tmp_path}/file/runs' cannot be written" in message
+
+
+def test_problems_of_different_kinds_come_together(upsweep: Run, tmp_path: Path) -> None:
+    """One attempt shows them all."""
+    message = refused(
+        upsweep, tmp_path, f"data.root={tmp_path}/none", "resources.gpus=64", "data.image_size=32"
+    )
+    for part in (
+        "no such folder",
+        "resources.gpus",
+        "data.image_size: alexnet needs at least 63 pixels a side",
+    ):
+        assert part in message
