@@ -1,7 +1,18 @@
-"""Where upsweep keeps what it must not compute twice."""
+"""Where upsweep keeps what it must not compute twice, and how: built once, by one process, whole or absent."""
 
+import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+
+from filelock import FileLock
+
+from data_utils.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+Kept = TypeVar("Kept")
 
 
 def cache_dir() -> Path:
@@ -10,3 +21,46 @@ def cache_dir() -> Path:
         return Path(chosen).expanduser().resolve()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser().resolve() / "upsweep"
+
+
+def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]) -> Kept:
+    """Return what `read` makes of a file in the cache, which `write` makes first if it is missing or torn.
+
+    A second process that asks meanwhile waits and then reads what the first has built. The file is written aside and
+    renamed, so it is whole or absent.
+
+    Args:
+        read: raises ValueError or OSError for a file that is torn.
+        write: given the place to write to.
+
+    Raises:
+        InputError: the cache cannot be written.
+    """
+    if (found := _whole(path, read)) is not None:
+        return found
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock"):
+            if (found := _whole(path, read)) is not None:
+                return found
+            write(aside)
+            aside.rename(path)
+    except OSError as error:
+        raise InputError(
+            str(path.parent), [f"the cache cannot be written ({error}); set UPSWEEP_CACHE to another folder"]
+        ) from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return read(path)
+
+
+def _whole(path: Path, read: Callable[[Path], Kept]) -> Kept | None:
+    """Return what `read` makes of the file, or None if there is none or it is torn."""
+    if not path.is_file():
+        return None
+    try:
+        return read(path)
+    except (ValueError, OSError) as error:
+        logger.warning("%s is torn and will be rebuilt: %s", path, error)
+        return None

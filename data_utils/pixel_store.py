@@ -1,7 +1,6 @@
 """Every image decoded once, into one memory-mapped Arrow file that all processes of a node share."""
 
 import hashlib
-import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -13,13 +12,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from filelock import FileLock
 from PIL import Image
 
-from data_utils.caches import cache_dir
-from data_utils.errors import InputError
-
-logger = logging.getLogger(__name__)
+from data_utils.caches import cache_dir, kept
 
 VERSION = 1
 """Part of every key: raise it when the pixels that the same files give change."""
@@ -113,22 +108,10 @@ class PixelStore:
         """
         key = store_key(dataset, resize)
         path = cache_dir() / "pixels" / f"{dataset.folder.name}-{resize}-{key}.arrow"
-        if store := _whole(path):
-            return store
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{path}.lock"):
-                if store := _whole(path):
-                    return store
-                write_store(
-                    path, _decode_all(dataset, resize, progress), {"root": str(dataset.folder), "key": key}
-                )
-        except OSError as error:
-            raise InputError(
-                str(path.parent),
-                [f"the pixel store cannot be written ({error}); set UPSWEEP_CACHE to another folder"],
-            ) from error
-        return cls(path)
+        metadata = {"root": str(dataset.folder), "key": key}
+        return kept(
+            path, cls, lambda aside: write_store(aside, _decode_all(dataset, resize, progress), metadata)
+        )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -141,6 +124,13 @@ class PixelStore:
         start = int(self._start_in_chunk[index])
         chunk: Pixels = self._chunks[self._chunk_of[index]]
         return chunk[start : start + height * width * 3].reshape(height, width, 3)
+
+    def chunks(self) -> Iterator[tuple[int, Pixels]]:
+        """Yield (offset of its first byte, read-only bytes) of each stretch of pixels that lies together."""
+        offset = 0
+        for chunk in self._chunks:
+            yield offset, chunk
+            offset += len(chunk)
 
     @property
     def nbytes(self) -> int:
@@ -182,31 +172,12 @@ def decode(path: str, resize: int) -> Pixels:
 
 
 def write_store(path: Path, rows: Iterator[tuple[str, int, _Decoded]], metadata: dict[str, str]) -> None:
-    """Write a store aside and rename it: whole or absent."""
-    aside = path.with_name(f".{path.name}.part")
+    """Write a store's file."""
     offset = 0
-    try:
-        with (
-            pa.OSFile(str(aside), "wb") as sink,
-            pa.ipc.new_file(sink, SCHEMA.with_metadata(metadata)) as writer,
-        ):
-            for chunk in _chunks(rows):
-                batch, offset = _record_batch(chunk, offset)
-                writer.write_batch(batch)
-        aside.rename(path)
-    finally:
-        aside.unlink(missing_ok=True)
-
-
-def _whole(path: Path) -> PixelStore | None:
-    """Return the store at `path`, or None if there is none or it is torn."""
-    if not path.is_file():
-        return None
-    try:
-        return PixelStore(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        logger.warning("%s is torn and will be rebuilt: %s", path, error)
-        return None
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA.with_metadata(metadata)) as writer:
+        for chunk in _chunks(rows):
+            batch, offset = _record_batch(chunk, offset)
+            writer.write_batch(batch)
 
 
 def _decode_all(

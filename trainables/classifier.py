@@ -6,7 +6,16 @@ from typing import Any
 
 from ray import tune
 
-from trainables.metrics import EpochMetrics
+from trainables.metrics import (
+    DEVICE,
+    SECONDS_CHECKPOINT,
+    SECONDS_DATA,
+    SECONDS_START,
+    SECONDS_TRAIN,
+    SECONDS_VALIDATE,
+    SHOULD_CHECKPOINT,
+    EpochMetrics,
+)
 from trainables.recipe import Recipe
 
 # PyTorch is imported by the methods, so in workers: the driver, which only names this class, starts seconds sooner.
@@ -17,33 +26,41 @@ CHECKPOINT = "learner.pt"
 class ClassifierTrainable(tune.Trainable):
     """One trial: an epoch of training and a validation each step.
 
-    Config: `recipe` (the fields of `Recipe`), `max_epochs`, and `threads` to compute with on a CPU.
+    Config: `recipe` (the fields of `Recipe`), `max_epochs`, `threads` to compute with on a CPU, and
+    `checkpoint_seconds`, the least time between checkpoints (None: none are taken).
     """
 
     def setup(self, config: dict[str, Any]) -> None:
         """Open the data, build the network."""
+        start = time.perf_counter()
         import torch
 
         from trainables.precision import best_device
+        from trainables.session import open_session
 
         torch.set_num_threads(config["threads"])
         self._device = best_device()
         self._max_epochs: int = config["max_epochs"]
-        recipe = Recipe(**config["recipe"])
-        data = recipe.data()
-        self._learner = recipe.learner(len(data.classes), self._device)
-        self._train = recipe.train_batches(data, data.splits.train, self._device)
-        self._val = recipe.eval_batches(data, data.splits.val, self._device)
+        self._checkpoint_seconds: float | None = config["checkpoint_seconds"]
+        session = open_session(Recipe(**config["recipe"]), self._device)
+        self._learner = session.learner
+        self._train = session.train_batches(session.data.splits.train)
+        self._val = session.eval_batches(session.data.splits.val)
+        self._checkpointed = time.perf_counter()
+        self._seconds_checkpoint = 0.0
+        self._seconds_start = self._checkpointed - start
 
     def step(self) -> dict[str, Any]:
         """Train an epoch, validate, and return `EpochMetrics` with the device's name."""
         from trainables.precision import device_name
 
         learner = self._learner
+        waited = self._train.waited + self._val.waited
         start = time.perf_counter()
         training = learner.train_epoch(self._train)
         trained = time.perf_counter()
         evaluation = None if training.loss is None else learner.evaluate(self._val)
+        end = time.perf_counter()
         metrics = EpochMetrics(
             epoch=learner.epoch,
             lr=learner.lr_at(learner.epoch),
@@ -51,19 +68,36 @@ class ClassifierTrainable(tune.Trainable):
             val_loss=evaluation.loss if evaluation else None,
             val_accuracy=evaluation.accuracy if evaluation else None,
             diverged=training.loss is None,
-            seconds=time.perf_counter() - start,
+            seconds=end - start,
             images_per_second=training.images / (trained - start),
         )
-        return metrics.result() | {
-            "device": device_name(self._device),
-            "done": learner.epoch >= self._max_epochs,
+        times = {
+            SECONDS_START: self._seconds_start,
+            SECONDS_TRAIN: trained - start,
+            SECONDS_VALIDATE: end - trained,
+            SECONDS_DATA: self._train.waited + self._val.waited - waited,
+            SECONDS_CHECKPOINT: self._seconds_checkpoint,
         }
+        self._seconds_start = self._seconds_checkpoint = 0.0
+        done = learner.epoch >= self._max_epochs
+        return (
+            metrics.result()
+            | times
+            | {
+                DEVICE: device_name(self._device),
+                "done": done,
+                SHOULD_CHECKPOINT: not done and self._checkpoint_is_due(end),
+            }
+        )
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the learner's state."""
+        start = time.perf_counter()
         import torch
 
         torch.save(self._learner.state_dict(), Path(checkpoint_dir, CHECKPOINT))
+        self._checkpointed = time.perf_counter()
+        self._seconds_checkpoint += self._checkpointed - start
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Go on from a checkpoint folder; only tensors and plain values are read."""
@@ -77,3 +111,6 @@ class ClassifierTrainable(tune.Trainable):
         """Take another trial's place, with everything built anew: nothing of the last trial is left."""
         self.setup(new_config)
         return True
+
+    def _checkpoint_is_due(self, now: float) -> bool:
+        return self._checkpoint_seconds is not None and now - self._checkpointed >= self._checkpoint_seconds

@@ -55,6 +55,7 @@ class Learner:
 
     Args:
         model: trained in place; parameters without gradient are left alone and take no optimizer state.
+        forward: the part of the model that the batches' inputs go into; the whole of it by default.
         lr, step_size, gamma: epoch e (from 1) trains at lr * gamma ** ((e - 1) // step_size).
         seed: of dropout.
         precision: "fp32", "bf16" or "auto"; see `trainables.precision`.
@@ -67,6 +68,7 @@ class Learner:
         self,
         model: nn.Module,
         *,
+        forward: nn.Module | None = None,
         lr: float,
         step_size: int,
         momentum: float = 0.9,
@@ -79,6 +81,7 @@ class Learner:
         self.device = torch.device(device)
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.epoch = 0
+        self._forward = forward or self.model
         self._lr, self._step_size, self._gamma, self._seed = lr, step_size, gamma, seed
         self._dtype = autocast_dtype(precision, self.device)
         self._optimizer = torch.optim.SGD(
@@ -124,7 +127,7 @@ class Learner:
             scores = self._scores(inputs)
             loss += F.cross_entropy(scores, labels, reduction="sum")
             correct += _correct(scores, labels).sum()
-        return _evaluation(float(loss), int(correct), len(batches.indices))
+        return _evaluation(float(loss), int(correct), batches.images)
 
     @torch.inference_mode()
     def predict(self, batches: EvalBatches) -> Predictions:
@@ -159,7 +162,7 @@ class Learner:
     def _scores(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the (n, classes) scores in fp32, computed in the learner's precision."""
         with torch.autocast(self.device.type, self._dtype, enabled=self._dtype is not None):
-            scores: torch.Tensor = self.model(inputs)
+            scores: torch.Tensor = self._forward(inputs)
         return scores.float()
 
 

@@ -20,6 +20,22 @@ SECONDS = "seconds"
 """Seconds the epoch took, train and validate."""
 IMAGES_PER_SECOND = "images_per_second"
 """Training images a second, validation aside."""
+DEVICE = "device"
+"""What computed: "cpu", or the GPU's own name."""
+SECONDS_START = "seconds_start"
+"""Seconds from a trial's start to its first step: imports, data, network. With the first epoch after it; 0 later."""
+SECONDS_TRAIN = "seconds_train"
+"""Seconds an epoch trained, waiting for data included."""
+SECONDS_VALIDATE = "seconds_validate"
+"""Seconds an epoch validated, waiting for data included."""
+SECONDS_DATA = "seconds_data"
+"""Seconds of the two above that were spent waiting for a batch."""
+SECONDS_CHECKPOINT = "seconds_checkpoint"
+"""Seconds of checkpoints written since the epoch before."""
+PROFILE = (SECONDS_START, SECONDS_TRAIN, SECONDS_VALIDATE, SECONDS_DATA, SECONDS_CHECKPOINT)
+"""Where a trial's time went."""
+SHOULD_CHECKPOINT = "should_checkpoint"
+"""Ray's own key: a result that holds it true asks for a checkpoint."""
 
 
 @dataclass(frozen=True)

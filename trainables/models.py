@@ -172,6 +172,11 @@ def read_weights(arch: str, weights: str | Path) -> State:
     return {str(name): tensor for name, tensor in state.items()}
 
 
+def frozen_part(model: nn.Module) -> nn.Sequential:
+    """Return what maps images to the classifier's inputs, (n, numbers), sharing the model's layers."""
+    return nn.Sequential(model.get_submodule("features"), model.get_submodule("avgpool"), nn.Flatten())
+
+
 def last_layer(model: nn.Module) -> str:
     """Return the name of the layer that gives one number a class."""
     names: list[str] = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]

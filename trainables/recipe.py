@@ -1,21 +1,10 @@
-"""Everything that decides what one training gives, and how its parts are built from it."""
-
-from __future__ import annotations
+"""Everything that decides what one training gives. Written down by the driver, so it needs no PyTorch."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from data_utils.normalization import NORMALIZATIONS
+from data_utils.augment import Spec
 from data_utils.pixel_store import Progress
 from data_utils.prepared import PreparedData, prepare
-from data_utils.splits import Indices
-
-# A recipe is written down by the driver, which does not compute and so need not spend seconds on importing PyTorch.
-if TYPE_CHECKING:
-    import torch
-
-    from data_utils.batches import EvalBatches, PixelSource, TrainBatches
-    from trainables.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -41,6 +30,8 @@ class Recipe:
     momentum: float
     weight_decay: float
     gamma: float
+    augment: Spec
+    """Operations on the training images; none when empty."""
     precision: str
     seed: int
 
@@ -54,39 +45,7 @@ class Recipe:
             progress=progress,
         )
 
-    def learner(self, classes: int, device: torch.device) -> Learner:
-        """Build the network and the learner at epoch 0."""
-        from trainables.learner import Learner
-        from trainables.models import build
-
-        model = build(
-            self.arch, classes, self.weights, self.freeze, hidden=self.hidden, init=self.init, seed=self.seed
-        )
-        return Learner(
-            model,
-            lr=self.lr,
-            step_size=self.step_size,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            gamma=self.gamma,
-            seed=self.seed,
-            device=device,
-            precision=self.precision,
-        )
-
-    def train_batches(self, data: PreparedData, indices: Indices, device: torch.device) -> TrainBatches:
-        """Return the training batches of these samples."""
-        from data_utils.batches import TrainBatches
-
-        return TrainBatches(self._source(data, device), indices, self.batch_size, self.seed)
-
-    def eval_batches(self, data: PreparedData, indices: Indices, device: torch.device) -> EvalBatches:
-        """Return the evaluation batches of these samples."""
-        from data_utils.batches import EvalBatches
-
-        return EvalBatches(self._source(data, device), indices, self.eval_batch_size)
-
-    def _source(self, data: PreparedData, device: torch.device) -> PixelSource:
-        from data_utils.batches import PixelSource
-
-        return PixelSource(data.store, self.image_size, NORMALIZATIONS[self.transform], device)
+    @property
+    def keeps_features(self) -> bool:
+        """Whether the network's frozen part sees each image the same way every time, so that once is enough."""
+        return self.freeze == "features" and not self.augment

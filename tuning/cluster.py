@@ -2,8 +2,10 @@
 
 import logging
 import os
+from collections.abc import Callable, Iterator
 from ctypes.util import find_library
 from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
 
 import ray
 
@@ -25,6 +27,9 @@ class Capacity:
         return min(fitting, int(self.gpus / gpus + 1e-9)) if gpus else fitting
 
 
+Arguments = ParamSpec("Arguments")
+Item = TypeVar("Item")
+
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a relative path means the same in a worker as in the driver
@@ -39,6 +44,19 @@ def start() -> None:
         os.environ.setdefault(name, value)
     if not ray.is_initialized():
         ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+
+
+def stream(
+    generate: Callable[Arguments, Iterator[Item]],
+    cpus: int,
+    gpus: float,
+    *args: Arguments.args,
+    **kwargs: Arguments.kwargs,
+) -> Iterator[Item]:
+    """Run a generator function as a Ray task, since the driver's machine may have no GPU; yield its items as they come."""
+    task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, num_returns="streaming", max_retries=0)(generate)
+    for reference in task.remote(*args, **kwargs):
+        yield ray.get(reference)
 
 
 def capacity() -> Capacity:

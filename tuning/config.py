@@ -3,9 +3,18 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from data_utils.augment import parse_augmentation
 from data_utils.errors import InputError
 from tuning.sweep_file import Place, SweepFile, did_you_mean, read_sweep_file
 
@@ -31,7 +40,8 @@ class DataSettings(Settings):
     image_size: int = Field(224, ge=1)
     """Side in pixels of the square crop that a network sees."""
     transform: Literal["auto", "scratch", "transfer"] = "auto"
-    """Normalisation: mean 0.5 and std 0.5, or ImageNet's. `auto` is `transfer` when there are weights."""
+    """Normalisation: mean 0.5 and std 0.5, or ImageNet's. `auto` is `transfer` when there are weights, or one of the
+    paper's augmentations."""
     batch_size: int = Field(256, ge=1)
     """Images a training step."""
     eval_batch_size: int = Field(256, ge=1)
@@ -65,6 +75,14 @@ class ModelSettings(Settings):
     """Initial values of what `weights` does not hold."""
 
 
+def _augmentation(value: str | list[Any]) -> str | list[Any]:
+    try:
+        parse_augmentation(value)
+    except ValueError as error:
+        raise PydanticCustomError("augment", "{reason}", {"reason": str(error)}) from error
+    return value
+
+
 class TrainSettings(Settings):
     """How a trial trains: the paper's Algorithm 1."""
 
@@ -82,8 +100,9 @@ class TrainSettings(Settings):
     """Momentum of SGD."""
     weight_decay: float = Field(5e-5, ge=0, allow_inf_nan=False)
     """Weight decay (L2) of SGD."""
-    augment: Literal["none"] = "none"
-    """Augmentation of the training images."""
+    augment: Annotated[str | list[Any], AfterValidator(_augmentation)] = "none"
+    """Augmentation of the training images, afresh every epoch: `none`, `augment-1`, `augment-2`, `augment-3` (the
+    paper's sets), or a list of operations such as `[{random_crop: {}}, {rotation: {degrees: 30}}]`."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic: bf16 autocast, fp32, or bf16 where the processor computes with it."""
     seed: int = Field(0, ge=0)
@@ -149,6 +168,13 @@ class ResourceSettings(Settings):
     """Trials at once at most; null: as many as fit."""
 
 
+class FaultSettings(Settings):
+    """What a sweep does against faults."""
+
+    checkpoint_seconds: float | None = Field(60.0, gt=0)
+    """Least seconds between a running trial's checkpoints, of which the last is kept; null: none are taken."""
+
+
 class Sweep(Settings):
     """A whole sweep file."""
 
@@ -162,6 +188,7 @@ class Sweep(Settings):
     retrain: RetrainSettings | None = RetrainSettings()
     """null: no retrain, no test."""
     resources: ResourceSettings = ResourceSettings()
+    faults: FaultSettings = FaultSettings()
     storage: str = "runs"
     """Folder that holds the sweep's folder."""
 
@@ -222,7 +249,7 @@ def explain(error: ErrorDetails, keys: list[str]) -> str:
     }
     if rule := rules.get(kind):
         return f"{rule.format(**context)}, but got {value!r}"
-    return error["msg"] if kind in ("crop", "search") else f"{error['msg']}, but got {value!r}"
+    return error["msg"] if kind in ("crop", "search", "augment") else f"{error['msg']}, but got {value!r}"
 
 
 def _problems(error: ValidationError, file: SweepFile) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.tune.experiment import Trial
 from ray.tune.logger import TBXLoggerCallback
 from rich.console import Console
 from ruamel.yaml import YAML
@@ -18,12 +19,13 @@ from data_utils.normalization import NORMALIZATIONS
 from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.config import Sweep
+from tuning.kept import keep_features, recipes_with_features
 from tuning.plan import Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, TrialRow, make_stopper
 from tuning.results import aside, write_epochs, write_predictions, write_skipped, write_test, write_trials
-from tuning.retrain import Diverged, Epoch, Retrained, submit
+from tuning.retrain import Diverged, Epoch, Retrained, retrain
 from tuning.search import PointSearch
 from tuning.selection import Pick, pick
 from tuning.space import TrialSpec
@@ -74,6 +76,10 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
         folder = claim_folder(sweep, overwrite)
         if data.skipped:
             write_skipped(folder, sweep.name, data.skipped)
+        for recipe in recipes_with_features(todo.trials):
+            progress.stage(f"opening the features of {recipe.arch}'s frozen part")
+            for done, total in cluster.stream(keep_features, *todo.whole_machine, recipe, todo.retrain_cpus):
+                progress.count("features computed", done, total)
         progress.stage(f"{len(todo.trials)} trials, {todo.at_once} at once")
         run_trials(
             ClassifierTrainable,
@@ -84,6 +90,7 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
                     "recipe": asdict(spec.recipe),
                     "max_epochs": sweep.train.max_epochs,
                     "threads": sweep.resources.cpus,
+                    "checkpoint_seconds": sweep.faults.checkpoint_seconds,
                 }
                 for spec in todo.trials
             ],
@@ -92,7 +99,7 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
             gpus=todo.gpus,
             max_concurrent=sweep.resources.max_concurrent,
             stopper=make_stopper(sweep.stop),
-            callbacks=[recorder, progress, TBXLoggerCallback()],  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+            callbacks=[recorder, progress, CheckpointDropper(), TBXLoggerCallback()],  # type: ignore[no-untyped-call]  # Ray leaves it untyped
         )
         epochs, trials = recorder.epochs, recorder.trials()
         write_epochs(folder, epochs)
@@ -141,9 +148,19 @@ def run_trials(
             stop=stopper,
             callbacks=list(callbacks),
             verbose=0,
-            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=False),
         ),
     ).fit()
+
+
+class CheckpointDropper(tune.Callback):
+    """Drops a trial's checkpoint when it ends: it is for going on after a fault, and takes half a gigabyte."""
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Remove what is left of the trial's checkpoints."""
+        if trial.path:
+            for checkpoint in Path(trial.path).glob("checkpoint_*"):
+                shutil.rmtree(checkpoint)
 
 
 def claim_folder(sweep: Sweep, overwrite: bool = False) -> Path:
@@ -177,8 +194,7 @@ def _retrain(todo: Plan, winner: Pick, seed: int, progress: Progress) -> Retrain
     progress.stage(
         f"retraining trial {winner.trial} on train + validation for {winner.epoch} epochs, seed {seed}"
     )
-    events = submit(recipe, winner.epoch, seed, cpus=todo.retrain_cpus, gpus=1 if todo.gpus else 0)
-    for event in events:
+    for event in cluster.stream(retrain, *todo.whole_machine, recipe, winner.epoch, seed, todo.retrain_cpus):
         if not isinstance(event, Epoch):
             return event
         progress.count("retrain epoch", event.epoch, winner.epoch)

@@ -43,10 +43,16 @@ class Plan:
     at_once: int
     """Trials at once."""
     retrain_cpus: int
+    """Cores of the largest machine: the retrain, alone on it, takes all of them."""
     store_bytes: int
     """About what the decoded images take."""
     cache_free: int
     storage_free: int
+
+    @property
+    def whole_machine(self) -> tuple[int, float]:
+        """CPU cores and GPUs for work that runs alone: all cores of a machine, and a GPU if trials use any."""
+        return self.retrain_cpus, 1.0 if self.gpus else 0.0
 
 
 def plan(sweep: Sweep) -> Plan:

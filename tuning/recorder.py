@@ -6,6 +6,7 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
+from trainables.metrics import DEVICE, PROFILE
 from tuning.config import Sweep
 from tuning.records import EpochRow, TrialRow, Worker, trial_row
 from tuning.space import TrialSpec
@@ -22,6 +23,7 @@ class Recorder(tune.Callback):
         self._epochs: dict[int, list[EpochRow]] = {spec.index: [] for spec in trials}
         self._workers: dict[int, Worker] = {}
         self._errors: dict[int, str] = {}
+        self._profiles: dict[int, dict[str, float]] = {spec.index: {} for spec in trials}
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -41,7 +43,10 @@ class Recorder(tune.Callback):
             images_per_second=result["images_per_second"],
         )
         self._epochs[index] = [r for r in self._epochs[index] if r.epoch < row.epoch] + [row]
-        self._workers[index] = Worker(result["hostname"], result.get("device", "cpu"))
+        profile = self._profiles[index]
+        for name in PROFILE:
+            profile[name] = profile.get(name, 0.0) + result.get(name, 0.0)
+        self._workers[index] = Worker(result["hostname"], result.get(DEVICE))
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Keep what a trial raised, and where its whole story stands."""
@@ -74,5 +79,6 @@ class Recorder(tune.Callback):
             stop=self._sweep.stop,
             max_epochs=self._sweep.train.max_epochs,
             worker=self._workers.get(index),
+            profile=self._profiles[index],
             error=self._errors.get(index),
         )

@@ -1,6 +1,6 @@
 """What happened, as rows: after the driver, rows are the only currency."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -56,6 +56,8 @@ class TrialRow:
     host: str | None
     device: str | None
     error: str | None
+    profile: Mapping[str, float]
+    """Where the time went: the seconds of `metrics.PROFILE`, all attempts together."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Worker:
     """Where a trial ran last."""
 
     host: str
-    device: str
+    device: str | None
 
 
 def make_stopper(stop: StopSettings) -> UpStopper:
@@ -87,6 +89,7 @@ def trial_row(
     max_epochs: int,
     worker: Worker | None,
     error: str | None,
+    profile: Mapping[str, float] | None = None,
 ) -> TrialRow:
     """Sum up a trial that has ended, from its rows alone: the stop rules are asked again, on what was recorded."""
     best = best_epoch(epochs)
@@ -115,6 +118,7 @@ def trial_row(
         host=worker.host if worker else None,
         device=worker.device if worker else None,
         error=error,
+        profile=profile or {},
     )
 
 

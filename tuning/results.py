@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_utils.errors import InputError
+from trainables.metrics import PROFILE
 
 if TYPE_CHECKING:  # reading results needs neither Ray nor PyTorch, and starts in a fraction of their time
     from tuning.records import EpochRow, TrialRow
@@ -51,6 +52,7 @@ _TRIAL_FIELDS: _Fields = [
     ("best_epoch", pa.int32()),
     ("best_val_accuracy", pa.float64()),
     ("seconds", pa.float64()),
+    *((name, pa.float64()) for name in PROFILE),
     ("seed", pa.int64()),
     ("host", pa.string()),
     ("device", pa.string()),
@@ -119,6 +121,7 @@ def write_trials(folder: Path, rows: Sequence[TrialRow]) -> None:
     values = [
         {
             **vars(row),
+            **row.profile,
             **_config(row.spec.point),
             "trial": row.spec.index,
             "outcome": str(row.outcome),

@@ -7,11 +7,9 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import ray
 
 from trainables.recipe import Recipe
 
@@ -67,20 +65,20 @@ def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Ep
     import torch  # in the worker alone: the driver does not compute
 
     from trainables.precision import best_device, device_name
+    from trainables.session import open_session
 
     torch.set_num_threads(threads)
     device = best_device()
-    recipe = replace(recipe, seed=seed)
-    data = recipe.data()
-    learner = recipe.learner(len(data.classes), device)
-    train = recipe.train_batches(data, data.splits.train_val, device)
+    session = open_session(replace(recipe, seed=seed), device)
+    data, learner = session.data, session.learner
+    train = session.train_batches(data.splits.train_val)
     for epoch in range(1, epochs + 1):
         loss = learner.train_epoch(train).loss
         if loss is None:
             yield Diverged(seed, epoch)
             return
         yield Epoch(epoch, loss)
-    predictions = learner.predict(recipe.eval_batches(data, data.splits.test, device))
+    predictions = learner.predict(session.eval_batches(data.splits.test))
     yield Retrained(
         seed=seed,
         epochs=epochs,
@@ -99,15 +97,6 @@ def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Ep
             name: tensor.cpu().contiguous().numpy() for name, tensor in learner.model.state_dict().items()
         },
     )
-
-
-def submit(
-    recipe: Recipe, epochs: int, seed: int, *, cpus: int, gpus: float
-) -> Iterator[Epoch | Diverged | Retrained]:
-    """Run `retrain` as a Ray task, since the driver's machine may have no GPU, and yield what it yields as it does."""
-    task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, num_returns="streaming", max_retries=0)(retrain)
-    for reference in task.remote(recipe, epochs, seed, cpus):
-        yield ray.get(reference)
 
 
 def mean_class_accuracy(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from data_utils.augment import operations
 from trainables.recipe import Recipe
 from tuning.config import Scalar, Sweep, explain
 from tuning.sweep_file import Place, did_you_mean
@@ -58,7 +59,8 @@ def recipe(sweep: Sweep) -> Recipe:
     data, model, train = sweep.data, sweep.model, sweep.train
     transform = data.transform
     if transform == "auto":
-        transform = "scratch" if model.weights is None else "transfer"
+        papers = isinstance(train.augment, str) and train.augment != "none"
+        transform = "transfer" if papers or model.weights is not None else "scratch"
     return Recipe(
         root=data.root,
         split_seed=data.seed,
@@ -78,6 +80,7 @@ def recipe(sweep: Sweep) -> Recipe:
         momentum=train.momentum,
         weight_decay=train.weight_decay,
         gamma=train.gamma,
+        augment=operations(train.augment),
         precision=train.precision,
         seed=train.seed,
     )

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from data_utils.batches import Batch, EvalBatches, PixelSource, TrainBatches
+from data_utils.batches import Batch, EvalBatches, TrainBatches
 from data_utils.caltech101 import Caltech101
 from data_utils.normalization import NORMALIZATIONS
+from data_utils.pixel_source import PixelSource
 from data_utils.pixel_store import PixelStore
 from data_utils.splits import Indices
 from data_utils.transforms import plain
@@ -19,7 +20,7 @@ CPU = torch.device("cpu")
 class Numbers:
     """A source whose inputs are the indices themselves."""
 
-    def gather(self, indices: Indices) -> Batch:
+    def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
         """Return the indices, twice."""
         return Batch(torch.from_numpy(indices), torch.from_numpy(indices))
 
@@ -47,14 +48,12 @@ def test_a_training_epoch_drops_the_short_last_batch() -> None:
     """Ten images in batches of four train on eight."""
     batches = TrainBatches(Numbers(), np.arange(10), 4, seed=0)
     assert [len(batch) for batch in epoch(batches, 1)] == [4, 4]
-    assert batches.images == 8
 
 
 def test_the_only_batch_is_kept_however_short() -> None:
     """Three images in batches of four train on three."""
     batches = TrainBatches(Numbers(), np.array([5, 6, 7]), 4, seed=0)
     assert sorted(epoch(batches, 1)[0]) == [5, 6, 7]
-    assert batches.images == 3
 
 
 def test_order_comes_from_seed_and_epoch() -> None:
@@ -75,7 +74,7 @@ def test_what_a_source_raises_reaches_the_reader() -> None:
     """An error in the thread that prefetches is not lost."""
 
     class Broken:
-        def gather(self, indices: Indices) -> Batch:
+        def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
             raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):

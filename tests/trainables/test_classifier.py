@@ -12,13 +12,18 @@ from trainables.recipe import Recipe
 RECIPE = Recipe(
     root="sample", split_seed=0, on_bad_image="error", resize=64, image_size=64, transform="scratch", batch_size=100,
     eval_batch_size=300, arch="alexnet", weights=None, freeze=None, hidden=16, init="kaiming", lr=0.01, step_size=2,
-    momentum=0.9, weight_decay=5e-5, gamma=0.1, precision="fp32", seed=0,
+    momentum=0.9, weight_decay=5e-5, gamma=0.1, augment=[], precision="fp32", seed=0,
 )  # fmt: skip
 
 
 def config(**changes: Any) -> dict[str, Any]:
     """Return a trial's configuration."""
-    return {"recipe": asdict(replace(RECIPE, **changes)), "max_epochs": 3, "threads": 1}
+    return {
+        "recipe": asdict(replace(RECIPE, **changes)),
+        "max_epochs": 3,
+        "threads": 1,
+        "checkpoint_seconds": None,
+    }
 
 
 def numbers(result: dict[str, Any]) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ class Points:
     def __init__(self, inputs: torch.Tensor, labels: list[int]):
         self.inputs, self.labels = inputs, torch.tensor(labels)
 
-    def gather(self, indices: Indices) -> Batch:
+    def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
         """Return these rows."""
         return Batch(self.inputs[indices], self.labels[indices])
 

@@ -82,7 +82,7 @@ extra: 1
             "line 13: resources.gpus: must be auto or a number of GPUs of at least 0 (it may be a fraction), but got -1",
             "line 13: resources.cpus: must be a whole number, but got True",
             "line 14: extra: unknown key; the keys here are name, data, model, train, search, stop, retrain, resources, "
-            "storage",
+            "faults, storage",
         ]
     )
 

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 import torch
 
-from data_utils.batches import EvalBatches, PixelSource
+from data_utils.batches import EvalBatches
 from data_utils.errors import InputError
 from data_utils.normalization import Normalization
+from data_utils.pixel_source import PixelSource
 from data_utils.prepared import prepare
 from trainables.learner import Learner
+from trainables.metrics import PROFILE
 from trainables.models import build
 from trainables.toy import ToyTrainable
 from tuning.config import Sweep
@@ -132,7 +134,11 @@ def test_the_same_sweep_gives_the_same_rows(short: Path, tmp_path: Path, max_con
     """Times and places aside, whatever ran beside what."""
     again = run(sample_sweep(tmp_path, resources={"max_concurrent": max_concurrent}))
     first, second = load(short), load(again.folder)
-    for name, aside in (("epochs", ["seconds", "images_per_second"]), ("trials", ["seconds"]), ("test", [])):
+    for name, aside in (
+        ("epochs", ["seconds", "images_per_second"]),
+        ("trials", ["seconds", *PROFILE]),
+        ("test", []),
+    ):
         ours, theirs = (getattr(frames, name).drop(columns=aside) for frames in (first, second))
         assert ours.equals(theirs), name
     assert first.predictions is not None

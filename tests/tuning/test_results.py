@@ -47,7 +47,8 @@ def test_the_tables_have_the_promised_columns(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert pq.read_schema(tmp_path / "trials.parquet").names == [
         "sweep", "trial", "config_lr", "config_step_size", "outcome", "stop_reason", "epochs_run", "best_epoch",
-        "best_val_accuracy", "seconds", "seed", "host", "device", "error",
+        "best_val_accuracy", "seconds", "seconds_start", "seconds_train", "seconds_validate", "seconds_data",
+        "seconds_checkpoint", "seed", "host", "device", "error",
     ]  # fmt: skip
     assert pq.read_schema(tmp_path / "test.parquet").names == [
         "sweep", "trial", "config_lr", "config_step_size", "epochs", "seed", "test_accuracy",

@@ -1,0 +1,108 @@
+"""A recipe made real on a device: its data, its network, its batches."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from data_utils.augment import parse_augmentation
+from data_utils.batches import EvalBatches, Source, TrainBatches
+from data_utils.features import FeatureSource, KeptFeatures, keep_features
+from data_utils.normalization import NORMALIZATIONS
+from data_utils.pixel_source import PixelSource
+from data_utils.pixel_store import Progress
+from data_utils.prepared import PreparedData
+from data_utils.splits import Indices
+from trainables.learner import Learner
+from trainables.models import build, frozen_part
+from trainables.precision import autocast_dtype
+from trainables.recipe import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """What one training works with."""
+
+    recipe: Recipe
+    data: PreparedData
+    learner: Learner
+    source: Source
+
+    def train_batches(self, indices: Indices) -> TrainBatches:
+        """Return the training batches of these samples."""
+        return TrainBatches(self.source, indices, self.recipe.batch_size, self.recipe.seed)
+
+    def eval_batches(self, indices: Indices) -> EvalBatches:
+        """Return the evaluation batches of these samples."""
+        return EvalBatches(self.source, indices, self.recipe.eval_batch_size)
+
+
+def open_session(recipe: Recipe, device: torch.device, progress: Progress | None = None) -> Session:
+    """Open a recipe's data, build its network and its learner at epoch 0.
+
+    With frozen features and no augmentation, what the frozen part gives for each image is computed once and kept, and
+    the rest of the network trains on that.
+
+    Args:
+        progress: told of images whose features are computed.
+
+    Raises:
+        InputError: data, weights or cache that cannot be used.
+    """
+    data = recipe.data()
+    model = build(
+        recipe.arch,
+        len(data.classes),
+        recipe.weights,
+        recipe.freeze,
+        hidden=recipe.hidden,
+        init=recipe.init,
+        seed=recipe.seed,
+    )
+    pixels = PixelSource(
+        data.store,
+        recipe.image_size,
+        NORMALIZATIONS[recipe.transform],
+        device,
+        parse_augmentation(recipe.augment),
+    )
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    source: Source = pixels
+    forward: nn.Module = model
+    if recipe.keeps_features:
+        source = FeatureSource(
+            _features(recipe, model, pixels, data, device, progress), data.store.labels, device
+        )
+        forward = model.get_submodule("classifier")
+    learner = Learner(
+        model,
+        forward=forward,
+        lr=recipe.lr,
+        step_size=recipe.step_size,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        gamma=recipe.gamma,
+        seed=recipe.seed,
+        device=device,
+        precision=recipe.precision,
+    )
+    return Session(recipe, data, learner, source)
+
+
+def _features(
+    recipe: Recipe,
+    model: nn.Module,
+    pixels: PixelSource,
+    data: PreparedData,
+    device: torch.device,
+    progress: Progress | None,
+) -> KeptFeatures:
+    return keep_features(
+        frozen_part(model),
+        pixels,
+        data.store,
+        made_with=f"{recipe.arch} {recipe.image_size} {recipe.transform}",
+        device=device,
+        dtype=autocast_dtype(recipe.precision, device),
+        progress=progress,
+    )
