@@ -36,13 +36,15 @@ class ImageFolder:
     """
 
     def __init__(self, root: str | Path):
-        self.root = Path(root).expanduser().resolve()
-        if not self.root.is_dir():
-            raise InputError(
-                str(root), ["no such folder; data.root names a folder of one folder of images a class"]
-            )
-        self.folder = self.root / CATEGORIES if (self.root / CATEGORIES).is_dir() else self.root
-        found = _images(self.folder)
+        try:
+            self.root = Path(root).expanduser().resolve()
+            if not self.root.is_dir():
+                remedy = "data.root names a folder of one folder of images a class"
+                raise InputError(str(root), [f"no such folder; {remedy}"])
+            self.folder = self.root / CATEGORIES if (self.root / CATEGORIES).is_dir() else self.root
+            found = _images(self.folder)
+        except OSError as error:
+            raise InputError(str(root), [f"cannot be read: {error}; let this user read it"]) from error
         self.classes: list[str] = sorted(found)
         self.names = [name for class_name in self.classes for name in found[class_name]]
         if not self.names:
@@ -87,17 +89,35 @@ class ImageFolder:
 
 
 def _images(folder: Path) -> dict[str, list[str]]:
-    """Return {class: sorted names of its images, relative to `folder`} for each class folder."""
+    """Return {class: sorted names of its images, relative to `folder`} for each class folder.
+
+    Raises:
+        OSError: a folder that cannot be read; passed over, it would shift the labels without a word.
+        InputError: names that cannot be written down.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
     found: dict[str, list[str]] = {}
+    odd: list[str] = []
     for entry in os.scandir(folder):
         if not entry.is_dir() or entry.name == BACKGROUND or entry.name.startswith("."):
             continue
         names = [
             Path(where, file).relative_to(folder).as_posix()
-            for where, _, files in os.walk(entry.path)
+            for where, _, files in os.walk(entry.path, onerror=refuse)
             for file in files
             if file.lower().endswith(EXTENSIONS) and not file.startswith(".")
         ]
+        odd += [f"{name!r} is not UTF-8; rename it" for name in names if not _is_utf8(name)]
         if names:
             found[entry.name] = sorted(names)
+    if odd:
+        raise InputError(str(folder), odd)
     return found
+
+
+def _is_utf8(name: str) -> bool:
+    """Return whether a name's bytes were UTF-8; Python stands in surrogates for those that were not."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)

@@ -26,13 +26,15 @@ def read_list(path: Path, names: Collection[str], classes: Collection[str]) -> t
         return [], [f"{path}: cannot be read as UTF-8 text ({error}); write one class/image.jpg a line"]
     without_folder: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
-        name = line.strip()
+        name = PurePosixPath(
+            line.strip()
+        ).as_posix()  # ./class/image.jpg, as `find` writes it, is class/image.jpg
         parts = PurePosixPath(name).parts
-        if not name or parts[0] == BACKGROUND:
+        if not line.strip() or (parts and parts[0] == BACKGROUND):
             continue
         where = f"{path}:{number}"
         if len(parts) < 2 or parts[0] == "/" or ".." in parts:
-            problems.append(f"{where}: {name!r} is not of the form class/image.jpg")
+            problems.append(f"{where}: {line.strip()!r} is not of the form class/image.jpg")
         elif parts[0] not in classes:
             without_folder.setdefault(parts[0], number)
         elif name not in names:

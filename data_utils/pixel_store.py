@@ -15,6 +15,7 @@ import pyarrow as pa
 from PIL import Image
 
 from data_utils.caches import cache_dir, kept
+from data_utils.errors import InputError
 
 VERSION = 1
 """Part of every key: raise it when the pixels that the same files give change."""
@@ -104,7 +105,7 @@ class PixelStore:
             progress: told of each record batch while building.
 
         Raises:
-            InputError: the cache folder cannot be written.
+            InputError: the cache folder cannot be written, or a file cannot be read.
         """
         key = store_key(dataset, resize)
         path = cache_dir() / "pixels" / f"{dataset.folder.name}-{resize}-{key}.arrow"
@@ -142,7 +143,12 @@ def store_key(dataset: ImageFiles, resize: int) -> str:
     """Return sixteen hex digits of what a store is made from: code, resize, and each file's name, size and time."""
     sha = hashlib.sha256(f"{VERSION}\0{resize}\0{dataset.folder}\0".encode())
     for name, (path, label) in zip(dataset.names, dataset.samples, strict=True):
-        status = os.stat(path)
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise InputError(
+                path, [f"cannot be read: {error.strerror}; restore it or take it out"]
+            ) from error
         sha.update(f"{name}\0{label}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     return sha.hexdigest()[:16]
 
@@ -189,6 +195,9 @@ def _decode_all(
         try:
             return _Decoded(decode(sample[0], resize))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                # The disk's or the network's word, not the picture's: it may be readable next time.
+                raise InputError(sample[0], [f"cannot be read: {error.strerror}; try again"]) from error
             return _Decoded(np.empty((0, 0, 3), np.uint8), str(error).replace(sample[0], "the file"))
 
     total = len(dataset.samples)

@@ -24,6 +24,7 @@ def write_sample(folder: Path) -> Path:
     The two lists hold two thirds for train + validation and one third for test, class by class, and the background
     folder's few images like those of Caltech-101's course split. Written aside and renamed: whole or absent.
     """
+    folder = folder.expanduser().resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(str(folder), ["is there already and not an empty folder; name a new one"])
     aside = folder.with_name(f".{folder.name}.part")
@@ -41,9 +42,15 @@ def write_sample(folder: Path) -> Path:
 def cached_sample() -> Path:
     """Return the sample's folder in the cache, written there if it is missing."""
     folder = cache_dir() / f"sample-scikit-learn-{version('scikit-learn')}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        return folder if folder.is_dir() else write_sample(folder)
+    try:
+        if folder.is_dir():
+            return folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            return folder if folder.is_dir() else write_sample(folder)
+    except OSError as error:
+        problem = f"the cache cannot be written ({error}); set UPSWEEP_CACHE to another folder"
+        raise InputError(str(folder.parent), [problem]) from error
 
 
 def _write(root: Path) -> None:

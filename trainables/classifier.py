@@ -26,8 +26,8 @@ CHECKPOINT = "learner.pt"
 class ClassifierTrainable(tune.Trainable):
     """One trial: an epoch of training and a validation each step.
 
-    Config: `recipe` (the fields of `Recipe`), `max_epochs`, `threads` to compute with on a CPU, and
-    `checkpoint_seconds`, the least time between checkpoints (None: none are taken).
+    Config: `recipe` (the fields of `Recipe`), `device` ("cpu" or "cuda"), `threads` to compute with on a CPU,
+    `max_epochs`, and `checkpoint_seconds`, the least time between checkpoints (None: none are taken).
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -35,11 +35,10 @@ class ClassifierTrainable(tune.Trainable):
         start = time.perf_counter()
         import torch
 
-        from trainables.precision import best_device
         from trainables.session import open_session
 
         torch.set_num_threads(config["threads"])
-        self._device = best_device()
+        self._device = torch.device(config["device"])
         self._max_epochs: int = config["max_epochs"]
         self._checkpoint_seconds: float | None = config["checkpoint_seconds"]
         session = open_session(Recipe(**config["recipe"]), self._device)

@@ -8,20 +8,17 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from torchvision import models as torchvision_models
 
 from data_utils.errors import InputError
 from data_utils.seeding import Stream, derive
+from trainables.architectures import IMAGENET
 
 logger = logging.getLogger(__name__)
 
 State = dict[str, torch.Tensor]
-
-IMAGENET = "imagenet"
-"""In place of a weight file: torchvision's ImageNet weights."""
 
 HIDDEN = 4096
 """Width of the two hidden layers of torchvision's classifiers."""
@@ -134,42 +131,35 @@ def read_weights(arch: str, weights: str | Path) -> State:
     Raises:
         InputError: no such file, or none that holds named tensors.
     """
-    if weights == IMAGENET:
-        try:
-            state = NETWORKS[arch].imagenet.get_state_dict(progress=False, check_hash=True, weights_only=True)
-        except OSError as error:
-            raise InputError(
-                "weights: imagenet",
-                [f"torchvision's weights for {arch} cannot be fetched ({error}); name a weight file instead"],
-            ) from error
-    else:
-        path = Path(weights)
-        if not path.is_file():
-            raise InputError(
-                str(path), ["no such weight file; give imagenet, a .safetensors or a state-dict .pth"]
-            )
-        try:
-            state = (
-                load_file(path)
-                if path.suffix == ".safetensors"
-                else torch.load(path, "cpu", weights_only=True)
-            )
-        except (
-            SafetensorError,
-            OSError,
-            EOFError,
-            RuntimeError,
-            ValueError,
-            KeyError,
-            UnpicklingError,
-        ) as error:
-            raise InputError(
-                str(path),
-                [f"cannot be read as weights ({_first_line(error)}); give .safetensors or a state-dict .pth"],
-            ) from error
+    try:
+        state = _imagenet_weights(arch) if weights == IMAGENET else _file_weights(Path(weights).expanduser())
+    except InputError:
+        raise
+    except UnpicklingError as error:
+        problem = "holds more than tensors, and its code is not run; save model.state_dict() alone"
+        raise InputError(str(weights), [problem]) from error
+    except Exception as error:  # a broken file makes PyTorch raise nearly anything
+        problem = f"cannot be read as weights ({_first_line(error)}); give .safetensors or a state-dict .pth"
+        raise InputError(str(weights), [problem]) from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(str(weights), ["does not hold {name: tensor}; save model.state_dict() alone"])
     return {str(name): tensor for name, tensor in state.items()}
+
+
+def _imagenet_weights(arch: str) -> object:
+    try:
+        return NETWORKS[arch].imagenet.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except OSError as error:
+        problem = f"torchvision's weights for {arch} cannot be fetched ({error}); name a weight file instead"
+        raise InputError("weights: imagenet", [problem]) from error
+
+
+def _file_weights(path: Path) -> object:
+    if not path.is_file():
+        raise InputError(
+            str(path), ["no such weight file; give imagenet, a .safetensors or a state-dict .pth"]
+        )
+    return load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
 
 
 def frozen_part(model: nn.Module) -> nn.Sequential:
@@ -215,6 +205,8 @@ def _fitting(model: nn.Module, state: State, source: str) -> tuple[State, list[s
             problems.append(
                 f"{name} is {tuple(tensor.shape)} in the file, {tuple(own[name].shape)} in the network"
             )
+    if not fitting and not problems:
+        problems.append("it holds none of this network's layers")
     if problems:
         remedy = "check model.arch, and leave model.hidden at the file's width"
         raise InputError(

@@ -1,11 +1,6 @@
-"""What arithmetic a device is fast at, and which device there is."""
+"""What arithmetic a device is fast at."""
 
 import torch
-
-
-def best_device() -> torch.device:
-    """Return the first GPU visible to this process, else the CPU."""
-    return torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
 
 
 def device_name(device: torch.device) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tuning.config import Sweep
     from tuning.driver import SweepResult
     from tuning.plan import Plan
+    from tuning.retrain import RetrainEnd
 
 app = typer.Typer(
     help="Tunes image classifiers on one GPU or a cluster of them.",
@@ -26,6 +27,9 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Images: the embedded sample, Caltech-101.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+
+INTERRUPTED = 130
+"""The exit code that shells give a command ended by Ctrl-C."""
 
 FILE = Annotated[Path, typer.Argument(help="Sweep file (YAML).", show_default=False)]
 SET = Annotated[
@@ -47,7 +51,8 @@ def run(
 ) -> None:
     """Run a sweep: its trials, the winner's retrain, the test.
 
-    Exits with 0; 1 when trials or the retrain failed or every trial diverged; 2 for input that cannot be used.
+    Exits with 0; 1 when trials or the retrain failed or every trial diverged; 2 for input that cannot be used; 130 when
+    interrupted.
     """
     with _input_errors():
         sweep = _load(file, overrides, storage, name)
@@ -55,7 +60,7 @@ def run(
 
         result = run_sweep(sweep, overwrite=overwrite, console=_console())
     _summarise(result)
-    raise typer.Exit(0 if result.ok else 1)
+    raise typer.Exit(INTERRUPTED if result.interrupted else 0 if result.ok else 1)
 
 
 @app.command()
@@ -120,14 +125,16 @@ def main() -> None:
 
 def _console() -> Console:
     """Return where to print; piped output is not folded at the 80 columns that a pipe is taken to have."""
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    return Console(markup=False) if sys.stdout.isatty() else Console(markup=False, width=160)
 
 
 @contextmanager
 def _input_errors() -> Iterator[None]:
-    """Print an InputError without a traceback, and exit with 2."""
+    """Print an InputError without a traceback, and exit with 2; say so of an interrupt."""
     try:
         yield
+    except KeyboardInterrupt:
+        _fail("interrupted", INTERRUPTED)
     except InputError as error:
         _fail(str(error), 2)
 
@@ -140,10 +147,8 @@ def _fail(message: str, code: int) -> NoReturn:
 def _load(file: Path, overrides: list[str] | None, storage: str | None, name: str | None) -> "Sweep":
     from tuning.config import load_sweep
 
-    given = [("storage", storage), ("name", name)]
-    # The last override wins; a string is quoted, or `--name 7` would be a number.
-    quoted = [f"{key}='{value}'" for key, value in given if value is not None]
-    return load_sweep(file, [*(overrides or []), *quoted])
+    given = {"storage": storage, "name": name}
+    return load_sweep(file, overrides, {key: value for key, value in given.items() if value is not None})
 
 
 def _describe(todo: "Plan") -> None:
@@ -155,7 +160,7 @@ def _describe(todo: "Plan") -> None:
         "trials": f"{len(todo.trials)} of at most {sweep.train.max_epochs} epochs, {todo.at_once} at once",
         "classes": str(todo.classes),
         "images": f"{todo.train} train, {todo.val} validation, {todo.test} test ({split}, digest {todo.split_digest})",
-        "network": f"{recipe.arch}, weights {recipe.weights}, frozen {recipe.freeze}, {recipe.transform} transform",
+        "network": f"{_all(todo, 'arch')}, weights {recipe.weights}, frozen {_all(todo, 'freeze')}, {recipe.transform} transform",
         "resources": f"{sweep.resources.cpus} CPUs and {todo.gpus:g} GPUs a trial",
         "disk": f"about {todo.store_bytes / gigabyte:.1f} GB of decoded images in the cache "
         f"({todo.cache_free / gigabyte:.0f} GB free), {todo.storage_free / gigabyte:.0f} GB free at {sweep.folder}",
@@ -167,11 +172,16 @@ def _describe(todo: "Plan") -> None:
         console.print(f"{key:<10} {text}", soft_wrap=True, highlight=False)
 
 
+def _all(todo: "Plan", name: str) -> str:
+    """Return the values that a setting has over the trials."""
+    return " and ".join(dict.fromkeys(str(getattr(spec.recipe, name)) for spec in todo.trials))
+
+
 def _summarise(result: "SweepResult") -> None:
     """Print how a sweep ended."""
     from tuning.records import Outcome
     from tuning.results import load
-    from tuning.retrain import Diverged
+    from tuning.retrain import Retrained
     from tuning.summary import trials_table
 
     console = _console()
@@ -184,7 +194,11 @@ def _summarise(result: "SweepResult") -> None:
             console.print(
                 f"trial {row.spec.index} failed: {row.error}", style="red", soft_wrap=True, markup=False
             )
-    if result.pick is None:
+    if result.interrupted:
+        console.print(
+            "interrupted: the rows so far are kept, and nothing was retrained", style="red", soft_wrap=True
+        )
+    elif result.pick is None:
         console.print(
             "no winner: every trial diverged or failed before its first epoch, so nothing was retrained; "
             "try lower learning rates",
@@ -198,20 +212,23 @@ def _summarise(result: "SweepResult") -> None:
             soft_wrap=True,
         )
     for end in result.retrained:
-        if isinstance(end, Diverged):
-            text = (
-                f"the retrain with seed {end.seed} diverged at epoch {end.epoch}, so there is no test of it"
-            )
-            console.print(text, style="red", soft_wrap=True)
-        else:
-            console.print(
-                f"test accuracy: {100 * end.accuracy:.2f} %, mean per class {100 * end.mean_class_accuracy:.2f} % "
-                f"({end.epochs} epochs on {end.train_images} images, seed {end.seed})",
-                soft_wrap=True,
-            )
+        console.print(_retrain_line(end), style=None if isinstance(end, Retrained) else "red", soft_wrap=True)
     console.print(f"files: {result.folder}", soft_wrap=True, highlight=False)
     for file in sorted(path.name for path in result.folder.iterdir() if path.is_file()):
         console.print(f"  {file}", highlight=False)
+
+
+def _retrain_line(end: "RetrainEnd") -> str:
+    from tuning.retrain import Diverged, Failed
+
+    if isinstance(end, Diverged):
+        return f"the retrain with seed {end.seed} diverged at epoch {end.epoch}, so there is no test of it"
+    if isinstance(end, Failed):
+        return f"the retrain with seed {end.seed} failed, so there is no test of it: {end.error}"
+    return (
+        f"test accuracy: {100 * end.accuracy:.2f} %, mean per class {100 * end.mean_class_accuracy:.2f} % "
+        f"({end.epochs} epochs on {end.train_images} images, seed {end.seed})"
+    )
 
 
 if __name__ == "__main__":

@@ -1,31 +1,14 @@
-"""Ray itself: started once, and what it has to give."""
+"""Ray itself: started once, what it has to give, and work that is no trial."""
 
 import logging
 import os
 from collections.abc import Callable, Iterator
 from ctypes.util import find_library
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import ray
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """CPU cores and GPUs."""
-
-    cpus: int
-    """Of all nodes."""
-    gpus: int
-    """Of all nodes."""
-    cpus_of_largest: int
-    """Of the node that has the most."""
-
-    def trials_at_once(self, cpus: int, gpus: float) -> int:
-        """Return how many trials of these demands fit at once."""
-        fitting = self.cpus // cpus
-        return min(fitting, int(self.gpus / gpus + 1e-9)) if gpus else fitting
-
 
 Arguments = ParamSpec("Arguments")
 Item = TypeVar("Item")
@@ -38,44 +21,95 @@ _ENVIRONMENT = {
 }
 
 
+@dataclass(frozen=True)
+class Machine:
+    """CPU cores and GPUs of one node."""
+
+    cpus: int
+    gpus: int
+
+    def fits(self, cpus: int, gpus: float) -> int:
+        """Return how many trials of these demands fit at once; fractions of a GPU never span two."""
+        by_cpus = self.cpus // cpus
+        if gpus == 0:
+            return by_cpus
+        by_gpus = self.gpus * int(1 / gpus + 1e-9) if gpus < 1 else self.gpus // int(gpus)
+        return min(by_cpus, by_gpus)
+
+
 def start() -> None:
     """Start Ray on this machine alone, unless this process is connected to one already."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if not ray.is_initialized():
-        ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        here = this_machine()
+        ray.init(
+            address="local",
+            num_cpus=here.cpus,
+            num_gpus=here.gpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+
+
+def machines() -> list[Machine]:
+    """Return the nodes of the connected Ray, or the one that `start` would make."""
+    if not ray.is_initialized():
+        return [this_machine()]
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+    resources = [node["Resources"] for node in nodes if node["Alive"]]
+    return [Machine(int(r.get("CPU", 0)), int(r.get("GPU", 0))) for r in resources]
+
+
+def this_machine() -> Machine:
+    """Return the cores this process may use, by its affinity and its container's quota, and the GPUs it sees."""
+    cores = len(os.sched_getaffinity(0))
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    if quota.is_file():
+        limit, period = quota.read_text().split()
+        if limit != "max":
+            cores = min(cores, max(1, int(limit) // int(period)))
+    return Machine(cores, _gpus())
+
+
+def warm_up(workers: int) -> None:
+    """Have this many worker processes import what trials need, while the driver prepares other things.
+
+    Ray makes actors of idle worker processes, so a trial that starts later finds PyTorch imported.
+    """
+    task = ray.remote(num_cpus=1, max_retries=0)(_import_all)
+    for _ in range(workers):
+        task.remote()
 
 
 def stream(
     generate: Callable[Arguments, Iterator[Item]],
-    cpus: int,
-    gpus: float,
+    where: Machine,
     *args: Arguments.args,
     **kwargs: Arguments.kwargs,
 ) -> Iterator[Item]:
-    """Run a generator function as a Ray task, since the driver's machine may have no GPU; yield its items as they come."""
-    task: Any = ray.remote(num_cpus=cpus, num_gpus=gpus, num_returns="streaming", max_retries=0)(generate)
+    """Run a generator function as a Ray task that takes a whole machine, and yield its items as they come.
+
+    A task, since the driver's own machine may have no GPU.
+
+    Raises:
+        ray.exceptions.RayError: the function raised, or its worker died.
+    """
+    task: Any = ray.remote(num_cpus=where.cpus, num_gpus=where.gpus, num_returns="streaming", max_retries=0)(
+        generate
+    )
     for reference in task.remote(*args, **kwargs):
         yield ray.get(reference)
 
 
-def capacity() -> Capacity:
-    """Return what the connected Ray has to give, or what this machine would give it."""
-    if not ray.is_initialized():
-        cores = len(os.sched_getaffinity(0))
-        return Capacity(cores, _local_gpus(), cores)
-    nodes = [
-        node["Resources"]
-        for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
-        if node["Alive"]
-    ]
-    cpus = [int(node.get("CPU", 0)) for node in nodes]
-    return Capacity(sum(cpus), sum(int(node.get("GPU", 0)) for node in nodes), max(cpus, default=0))
+def _import_all() -> None:
+    import trainables.session  # noqa: F401  # for the import alone
 
 
-def _local_gpus() -> int:
+def _gpus() -> int:
     """Return how many GPUs PyTorch sees here; where there is no CUDA driver there is no need to import it to know."""
-    if find_library("cuda") is None:
+    if find_library("cuda") is None and not Path("/dev/nvidiactl").exists():
         return 0
     import torch
 

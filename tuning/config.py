@@ -1,5 +1,6 @@
 """The settings of a sweep: every field documented, unknown keys refused, all problems raised at once."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,8 +19,19 @@ from data_utils.augment import parse_augmentation
 from data_utils.errors import InputError
 from tuning.sweep_file import Place, SweepFile, did_you_mean, read_sweep_file
 
-Scalar = bool | int | float | str | None
+
+def _one_value(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        raise PydanticCustomError(
+            "one_value", "must be one value, not a list or a mapping; lists of values go in grid"
+        )
+    return value
+
+
+Scalar = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
 """A hyperparameter's value."""
+
+LARGEST_SEED = 2**63 - 1
 
 
 class Settings(BaseModel):
@@ -46,7 +58,7 @@ class DataSettings(Settings):
     """Images a training step."""
     eval_batch_size: int = Field(256, ge=1)
     """Images at once in validation and test."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
     """Seed of the split of a folder that has no lists."""
 
     @model_validator(mode="after")
@@ -105,7 +117,7 @@ class TrainSettings(Settings):
     paper's sets), or a list of operations such as `[{random_crop: {}}, {rotation: {degrees: 30}}]`."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic: bf16 autocast, fp32, or bf16 where the processor computes with it."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
     """Seed of initial values, data order and dropout."""
 
 
@@ -114,7 +126,7 @@ class SearchSettings(Settings):
 
     points: list[dict[str, Scalar]] | None = Field(None, min_length=1)
     """The trials, one by one."""
-    grid: dict[str, list[Scalar]] | None = Field(None, min_length=1)
+    grid: dict[str, Annotated[list[Scalar], Field(min_length=1)]] | None = Field(None, min_length=1)
     """Values for each hyperparameter; every combination is a trial."""
 
     @model_validator(mode="after")
@@ -144,17 +156,31 @@ class StopSettings(Settings):
     """Whether a training loss that is NaN or infinite ends the trial."""
 
 
+def _distinct(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise PydanticCustomError("distinct", "must not repeat a seed, which would compute the same again")
+    return seeds
+
+
 class RetrainSettings(Settings):
     """Training the winner again, on train + validation, for the test."""
 
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
+    seeds: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]], AfterValidator(_distinct)] = Field(
+        [0], min_length=1
+    )
     """One retrain and test a seed."""
 
 
 def _gpus(value: Any) -> Any:
-    if value == "auto" or (isinstance(value, int | float) and not isinstance(value, bool) and value >= 0):
+    if value == "auto":
         return value
-    raise PydanticCustomError("gpus", "must be auto or a number of GPUs of at least 0 (it may be a fraction)")
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (0 <= value < 1 or value % 1 == 0 < value)
+    ):
+        return value
+    raise PydanticCustomError("gpus", "must be auto, a fraction of a GPU, or a whole number of GPUs")
 
 
 class ResourceSettings(Settings):
@@ -198,23 +224,40 @@ class Sweep(Settings):
         return Path(self.storage).expanduser().resolve() / self.name
 
 
-def load_sweep(path: str | Path, overrides: list[str] | None = None) -> Sweep:
-    """Read a sweep file with `a.b=c` overrides.
+def load_sweep(
+    path: str | Path, overrides: list[str] | None = None, given: Mapping[str, str] | None = None
+) -> Sweep:
+    """Read a sweep file with `a.b=c` overrides, and with `given` in place of its `name` or `storage`.
 
     Raises:
         InputError: everything wrong with the file and its search points, each with its line.
     """
-    from tuning.space import check_points  # which needs Sweep
-
-    file = read_sweep_file(path, overrides)
+    file = read_sweep_file(path, overrides, given)
     try:
         sweep = Sweep.model_validate(file.values)
     except ValidationError as error:
-        raise InputError(file.source, _problems(error, file)) from error
-    problems = [f"{file.where(place)}: {dotted(place)}: {problem}" for place, problem in check_points(sweep)]
-    if problems:
+        raise InputError(
+            file.source, _problems(error, file) + _search_problems(_search_alone(file), file)
+        ) from error
+    if problems := _search_problems(sweep, file):
         raise InputError(file.source, problems)
     return sweep
+
+
+def _search_alone(file: SweepFile) -> Sweep | None:
+    """Return the file's search in a sweep that is otherwise right, so that its problems come with the others."""
+    stand_in = {"name": "x", "data": {"root": "x"}, "model": {"arch": "alexnet"}}
+    try:
+        return Sweep.model_validate(stand_in | {"search": file.values.get("search")})
+    except ValidationError:
+        return None  # the search's own problems are among the file's
+
+
+def _search_problems(sweep: Sweep | None, file: SweepFile) -> list[str]:
+    from tuning.space import check_points  # which needs Sweep
+
+    found = check_points(sweep) if sweep else []
+    return [f"{file.where(place)}: {dotted(place)}: {problem}" for place, problem in found]
 
 
 def dotted(place: Place) -> str:
@@ -249,7 +292,11 @@ def explain(error: ErrorDetails, keys: list[str]) -> str:
     }
     if rule := rules.get(kind):
         return f"{rule.format(**context)}, but got {value!r}"
-    return error["msg"] if kind in ("crop", "search", "augment") else f"{error['msg']}, but got {value!r}"
+    return (
+        error["msg"]
+        if kind in ("crop", "search", "augment", "one_value")
+        else f"{error['msg']}, but got {value!r}"
+    )
 
 
 def _problems(error: ValidationError, file: SweepFile) -> list[str]:
@@ -266,7 +313,8 @@ def _written(location: Place, values: Any) -> tuple[Place, list[str]]:
     place: list[str | int] = []
     section: type[BaseModel] | None = Sweep
     for i, part in enumerate(location):
-        there = part in values if isinstance(values, dict) else isinstance(values, list)
+        in_list = isinstance(values, list) and isinstance(part, int) and part < len(values)
+        there = in_list or (isinstance(values, dict) and part in values)
         if not there and not (i == len(location) - 1 and isinstance(values, dict)):
             break
         place.append(part)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.exceptions import RayError
 from ray.tune.experiment import Trial
 from ray.tune.logger import TBXLoggerCallback
 from rich.console import Console
@@ -20,17 +21,17 @@ from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.config import Sweep
 from tuning.kept import keep_features, recipes_with_features
-from tuning.plan import Plan, plan
+from tuning.plan import SWEEP_FILE, Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, TrialRow, make_stopper
 from tuning.results import aside, write_epochs, write_predictions, write_skipped, write_test, write_trials
-from tuning.retrain import Diverged, Epoch, Retrained, retrain
+from tuning.retrain import Failed, Retrained, RetrainEnd, retrain
 from tuning.search import PointSearch
 from tuning.selection import Pick, pick
 from tuning.space import TrialSpec
 
-SWEEP_FILE, MODEL, CARD, RAY_FOLDER = "sweep.yaml", "model.safetensors", "model.json", "ray"
+MODEL, CARD, RAY_FOLDER = "model.safetensors", "model.json", "ray"
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,11 @@ class SweepResult:
     folder: Path
     trials: list[TrialRow]
     pick: Pick | None
-    """None when every trial diverged or failed before its first epoch."""
-    retrained: list[Retrained | Diverged]
+    """None when every trial diverged or failed before its first epoch, or the sweep was interrupted."""
+    retrained: list[RetrainEnd]
     """How each retrain ended, in the order of the seeds; empty without a pick, or with `retrain: null`."""
+    interrupted: bool = False
+    """Whether the trials were stopped from outside before their ends."""
 
     @property
     def tested(self) -> list[Retrained]:
@@ -66,54 +69,36 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
     Raises:
         InputError: something the sweep needs is missing or does not fit; nothing has been trained.
     """
-    todo = plan(sweep)
+    plan(sweep, overwrite=overwrite)  # before Ray, which takes seconds to start
     cluster.start()
-    console = console or Console(quiet=True)
+    todo = plan(sweep, overwrite=overwrite)  # again, by what the cluster really has
+    cluster.warm_up(todo.at_once)
     recorder = Recorder(sweep, todo.trials)
-    with Progress(console, todo.trials, sweep.train.max_epochs, recorder) as progress:
-        progress.stage(f"opening the images of {sweep.data.root}")
-        data = todo.trials[0].recipe.data(lambda done, total: progress.count("images decoded", done, total))
-        folder = claim_folder(sweep, overwrite)
-        if data.skipped:
-            write_skipped(folder, sweep.name, data.skipped)
-        for recipe in recipes_with_features(todo.trials):
-            progress.stage(f"opening the features of {recipe.arch}'s frozen part")
-            for done, total in cluster.stream(keep_features, *todo.whole_machine, recipe, todo.retrain_cpus):
-                progress.count("features computed", done, total)
+    with Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress:
+        folder = _prepare(todo, progress, overwrite)
         progress.stage(f"{len(todo.trials)} trials, {todo.at_once} at once")
         run_trials(
             ClassifierTrainable,
-            [
-                {
-                    INDEX: spec.index,
-                    "point": spec.point,
-                    "recipe": asdict(spec.recipe),
-                    "max_epochs": sweep.train.max_epochs,
-                    "threads": sweep.resources.cpus,
-                    "checkpoint_seconds": sweep.faults.checkpoint_seconds,
-                }
-                for spec in todo.trials
-            ],
+            [_trial_config(spec, todo) for spec in todo.trials],
             folder=folder,
             cpus=sweep.resources.cpus,
             gpus=todo.gpus,
             max_concurrent=sweep.resources.max_concurrent,
             stopper=make_stopper(sweep.stop),
-            callbacks=[recorder, progress, CheckpointDropper(), TBXLoggerCallback()],  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+            callbacks=[recorder, progress, CheckpointDropper(), _tensorboard()],
         )
         epochs, trials = recorder.epochs, recorder.trials()
         write_epochs(folder, epochs)
         write_trials(folder, trials)
+        if not recorder.all_ended:
+            return SweepResult(folder, trials, None, [], interrupted=True)
         winner = pick(trials, epochs)
-        seeds = sweep.retrain.seeds if sweep.retrain else []
-        retrained = [_retrain(todo, winner, seed, progress) for seed in seeds] if winner else []
-    result = SweepResult(folder, trials, winner, retrained)
-    if winner and result.tested:
-        spec = todo.trials[winner.trial]
-        write_test(folder, sweep.name, winner.trial, spec.point, result.tested)
-        write_predictions(folder, sweep.name, result.tested)
-        _write_model(folder, spec, result.tested[0])
-    return result
+        retrained: list[RetrainEnd] = []
+        if winner and sweep.retrain:
+            for seed in sweep.retrain.seeds:
+                retrained.append(_retrain(todo, winner, seed, progress))
+                _write_retrained(folder, todo, winner, retrained)  # each time: a later failure loses none
+    return SweepResult(folder, trials, winner, retrained)
 
 
 def run_trials(
@@ -163,42 +148,94 @@ class CheckpointDropper(tune.Callback):
                 shutil.rmtree(checkpoint)
 
 
-def claim_folder(sweep: Sweep, overwrite: bool = False) -> Path:
+def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
     """Make the sweep's folder with its resolved `sweep.yaml`, and return it.
 
     Raises:
-        InputError: it is there already and not to be replaced, or is no sweep's, or cannot be made.
+        InputError: it is there already, or cannot be made.
     """
+    sweep, recipe = todo.sweep, todo.trials[0].recipe
     folder = sweep.folder
+    settings = sweep.model_dump()
+    settings["storage"] = str(folder.parent)
+    settings["data"] |= {"root": recipe.root, "transform": recipe.transform}
+    settings["model"]["weights"] = recipe.weights
+    settings["resources"]["gpus"] = todo.gpus
     try:
-        if folder.exists():
-            if not overwrite:
-                raise InputError(
-                    str(folder), ["is there already; give another --name, or --overwrite to replace it"]
-                )
-            if any(folder.iterdir()) and not (folder / SWEEP_FILE).is_file():
-                raise InputError(
-                    str(folder), ["holds no sweep, so --overwrite leaves it alone; give another --name"]
-                )
+        if overwrite and (folder / SWEEP_FILE).is_file():
             shutil.rmtree(folder)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=overwrite)
         with aside(folder / SWEEP_FILE) as part, part.open("w", encoding="utf-8") as file:
-            YAML(typ="safe").dump(sweep.model_dump(), file)
+            YAML(typ="safe").dump(settings, file)
+    except FileExistsError as error:
+        raise InputError(
+            str(folder), ["is there already; give another --name, or --overwrite to replace it"]
+        ) from error
     except OSError as error:
-        raise InputError(f"storage {sweep.storage!r}", [f"cannot be written: {error}"]) from error
+        problem = f"cannot be written ({error}); name another with --storage DIR"
+        raise InputError(f"storage {sweep.storage!r}", [problem]) from error
     return folder
 
 
-def _retrain(todo: Plan, winner: Pick, seed: int, progress: Progress) -> Retrained | Diverged:
+def _prepare(todo: Plan, progress: Progress, overwrite: bool) -> Path:
+    """Decode what has not been decoded, make the folder, compute what features are not kept; return the folder."""
+    progress.stage(f"opening the images of {todo.sweep.data.root}")
+    data = todo.trials[0].recipe.data(lambda done, total: progress.count("images decoded", done, total))
+    if todo.fresh:
+        progress.stage(f"initialised, as the weight file does not hold them: {', '.join(todo.fresh)}")
+    folder = claim_folder(todo, overwrite)
+    if data.skipped:
+        write_skipped(folder, todo.sweep.name, data.skipped)
+    for recipe in recipes_with_features(todo.trials):
+        progress.stage(f"opening the features of {recipe.arch}'s frozen part")
+        cores = todo.whole_machine.cpus
+        for done, total in cluster.stream(keep_features, todo.whole_machine, recipe, todo.device, cores):
+            progress.count("features computed", done, total)
+    return folder
+
+
+def _trial_config(spec: TrialSpec, todo: Plan) -> dict[str, Any]:
+    return {
+        INDEX: spec.index,
+        "point": spec.point,
+        "recipe": asdict(spec.recipe),
+        "device": todo.device,
+        "threads": todo.sweep.resources.cpus,
+        "max_epochs": todo.sweep.train.max_epochs,
+        "checkpoint_seconds": todo.sweep.faults.checkpoint_seconds,
+    }
+
+
+def _tensorboard() -> tune.Callback:
+    return TBXLoggerCallback()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+
+
+def _retrain(todo: Plan, winner: Pick, seed: int, progress: Progress) -> RetrainEnd:
+    """Retrain with one seed; what goes wrong is an end like others, since the trials' rows and other seeds stand."""
     recipe = todo.trials[winner.trial].recipe
     progress.stage(
         f"retraining trial {winner.trial} on train + validation for {winner.epoch} epochs, seed {seed}"
     )
-    for event in cluster.stream(retrain, *todo.whole_machine, recipe, winner.epoch, seed, todo.retrain_cpus):
-        if not isinstance(event, Epoch):
-            return event
-        progress.count("retrain epoch", event.epoch, winner.epoch)
-    raise RuntimeError(f"the retrain of trial {winner.trial} ended without a result")
+    where = todo.whole_machine
+    try:
+        for event in cluster.stream(retrain, where, recipe, winner.epoch, seed, todo.device, where.cpus):
+            if not isinstance(event, int):
+                return event
+            progress.count("retrain epoch", event, winner.epoch)
+    except RayError as error:
+        return Failed(seed, next(line for line in reversed(str(error).splitlines()) if line.strip()))
+    return Failed(seed, "its task ended without a result")
+
+
+def _write_retrained(folder: Path, todo: Plan, winner: Pick, ends: Sequence[RetrainEnd]) -> None:
+    """Write the test tables of the retrains so far, and the first one's model."""
+    tested = [end for end in ends if isinstance(end, Retrained)]
+    if tested:
+        spec = todo.trials[winner.trial]
+        write_test(folder, todo.sweep.name, spec, tested)
+        write_predictions(folder, todo.sweep.name, tested)
+        if not (folder / MODEL).exists():
+            _write_model(folder, spec, tested[0])
 
 
 def _write_model(folder: Path, spec: TrialSpec, tested: Retrained) -> None:

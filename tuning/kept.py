@@ -14,18 +14,17 @@ def recipes_with_features(trials: list[TrialSpec]) -> list[Recipe]:
     return list(by_network.values())
 
 
-def keep_features(recipe: Recipe, threads: int) -> Iterator[tuple[int, int]]:
+def keep_features(recipe: Recipe, device: str, threads: int) -> Iterator[tuple[int, int]]:
     """Compute a recipe's features unless they are kept already; yield (images done, of how many) meanwhile."""
     import torch  # in the worker alone: the driver does not compute
 
-    from trainables.precision import best_device
     from trainables.session import open_session
 
     torch.set_num_threads(threads)
     queue: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
     with ThreadPoolExecutor(1) as pool:
         opened = pool.submit(
-            open_session, recipe, best_device(), lambda done, total: queue.put((done, total))
+            open_session, recipe, torch.device(device), lambda done, total: queue.put((done, total))
         )
         opened.add_done_callback(lambda _: queue.put(None))
         while (item := queue.get()) is not None:

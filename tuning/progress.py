@@ -110,7 +110,7 @@ class Progress(tune.Callback):
             "trial", "hyperparameters", "status", "epoch", "val_accuracy", "best", "at epoch", box=None
         )
         for spec in self._shown():
-            table.add_row(*self._cells(spec, self._recorder.of(spec.index)))
+            table.add_row(*map(Text, self._cells(spec, self._recorder.of(spec.index))))
         best = best_epoch(self._recorder.epochs)
         so_far = (
             f"best so far: {best.val_accuracy:.4f}, trial {best.trial}, epoch {best.epoch}" if best else ""

@@ -6,7 +6,18 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
-from trainables.metrics import DEVICE, PROFILE
+from trainables.metrics import (
+    DEVICE,
+    DIVERGED,
+    EPOCH,
+    IMAGES_PER_SECOND,
+    LR,
+    PROFILE,
+    SECONDS,
+    TRAIN_LOSS,
+    VAL_ACCURACY,
+    VAL_LOSS,
+)
 from tuning.config import Sweep
 from tuning.records import EpochRow, TrialRow, Worker, trial_row
 from tuning.space import TrialSpec
@@ -22,6 +33,7 @@ class Recorder(tune.Callback):
         self._sweep, self._specs = sweep, trials
         self._epochs: dict[int, list[EpochRow]] = {spec.index: [] for spec in trials}
         self._workers: dict[int, Worker] = {}
+        self._ended: set[int] = set()
         self._errors: dict[int, str] = {}
         self._profiles: dict[int, dict[str, float]] = {spec.index: {} for spec in trials}
 
@@ -33,14 +45,14 @@ class Recorder(tune.Callback):
         row = EpochRow(
             sweep=self._sweep.name,
             trial=index,
-            epoch=result["epoch"],
-            lr=result["lr"],
-            train_loss=result.get("train_loss"),
-            val_loss=result.get("val_loss"),
-            val_accuracy=result.get("val_accuracy"),
-            diverged=result["diverged"],
-            seconds=result["seconds"],
-            images_per_second=result["images_per_second"],
+            epoch=result[EPOCH],
+            lr=result[LR],
+            train_loss=result.get(TRAIN_LOSS),
+            val_loss=result.get(VAL_LOSS),
+            val_accuracy=result.get(VAL_ACCURACY),
+            diverged=result[DIVERGED],
+            seconds=result[SECONDS],
+            images_per_second=result[IMAGES_PER_SECOND],
         )
         self._epochs[index] = [r for r in self._epochs[index] if r.epoch < row.epoch] + [row]
         profile = self._profiles[index]
@@ -48,14 +60,24 @@ class Recorder(tune.Callback):
             profile[name] = profile.get(name, 0.0) + result.get(name, 0.0)
         self._workers[index] = Worker(result["hostname"], result.get(DEVICE))
 
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Note that a trial has ended."""
+        self._ended.add(trial.config[INDEX])
+
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Keep what a trial raised, and where its whole story stands."""
+        self._ended.add(trial.config[INDEX])
         # Ray's staged text is there already; it moves to the sweep's folder when the trial is cleaned up.
         text = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
         said = next(
             (line for line in reversed(text.splitlines()) if line.strip()), "its worker died without a word"
         )
         self._errors[trial.config[INDEX]] = f"{said} (whole story: {trial.path}/error.txt)"
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether every trial came to its own end, good or bad; an interrupt leaves some that did not."""
+        return len(self._ended) == len(self._specs)
 
     @property
     def epochs(self) -> list[EpochRow]:

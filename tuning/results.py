@@ -21,7 +21,7 @@ from trainables.metrics import PROFILE
 if TYPE_CHECKING:  # reading results needs neither Ray nor PyTorch, and starts in a fraction of their time
     from tuning.records import EpochRow, TrialRow
     from tuning.retrain import Retrained
-    from tuning.space import Point
+    from tuning.space import TrialSpec
 
 EPOCHS, TRIALS, TEST, PREDICTIONS = (
     f"{name}.parquet" for name in ("epochs", "trials", "test", "predictions")
@@ -45,6 +45,21 @@ _EPOCH_FIELDS: _Fields = [
     ("seconds", pa.float64()),
     ("images_per_second", pa.float64()),
 ]
+_KEY_FIELDS: _Fields = [
+    ("sweep", pa.string()),
+    ("trial", pa.int32()),
+    ("config_lr", pa.float64()),
+    ("config_step_size", pa.int32()),
+    ("config_gamma", pa.float64()),
+    ("config_momentum", pa.float64()),
+    ("config_weight_decay", pa.float64()),
+    ("config_batch_size", pa.int32()),
+    ("config_arch", pa.string()),
+    ("config_hidden", pa.int32()),
+    ("config_init", pa.string()),
+    ("config_freeze", pa.string()),
+]
+"""What names a trial: every hyperparameter that a sweep may search, so that sweeps can be told apart."""
 _TRIAL_FIELDS: _Fields = [
     ("outcome", pa.string()),
     ("stop_reason", pa.string()),
@@ -122,23 +137,23 @@ def write_trials(folder: Path, rows: Sequence[TrialRow]) -> None:
         {
             **vars(row),
             **row.profile,
-            **_config(row.spec.point),
+            **_config(row.spec),
             "trial": row.spec.index,
             "outcome": str(row.outcome),
             "seed": row.spec.recipe.seed,
         }
         for row in rows
     ]
-    _write(folder / TRIALS, values, [*_key_fields(row.spec.point for row in rows), *_TRIAL_FIELDS])
+    _write(folder / TRIALS, values, [*_KEY_FIELDS, *_TRIAL_FIELDS])
 
 
-def write_test(folder: Path, sweep: str, trial: int, point: Point, tested: Sequence[Retrained]) -> None:
+def write_test(folder: Path, sweep: str, spec: TrialSpec, tested: Sequence[Retrained]) -> None:
     """Write `test.parquet`, a row a retrain."""
     values = [
         {
             "sweep": sweep,
-            "trial": trial,
-            **_config(point),
+            "trial": spec.index,
+            **_config(spec),
             "epochs": one.epochs,
             "seed": one.seed,
             "test_accuracy": one.accuracy,
@@ -150,7 +165,7 @@ def write_test(folder: Path, sweep: str, trial: int, point: Point, tested: Seque
         }
         for one in tested
     ]
-    _write(folder / TEST, values, [*_key_fields([point]), *_TEST_FIELDS])
+    _write(folder / TEST, values, [*_KEY_FIELDS, *_TEST_FIELDS])
 
 
 def write_predictions(folder: Path, sweep: str, tested: Sequence[Retrained]) -> None:
@@ -191,32 +206,20 @@ def aside(path: Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        part.chmod(0o644)
+        part.chmod(0o666 & ~_umask())  # as any new file, where mkstemp's are the user's alone
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _config(point: Point) -> dict[str, Any]:
-    return {f"config_{name}": value for name, value in point.items()}
+def _config(spec: TrialSpec) -> dict[str, Any]:
+    return {f"config_{name}": value for name, value in spec.hyperparameters.items()}
 
 
-def _key_fields(points: Iterable[Point]) -> _Fields:
-    """Return the fields that name a trial; a hyperparameter's type is the one that holds all its values."""
-    values: dict[str, list[Any]] = {}
-    for point in points:
-        for name, value in point.items():
-            values.setdefault(f"config_{name}", []).append(value)
-    config = [(name, _type_of(column)) for name, column in values.items()]
-    return [("sweep", pa.string()), ("trial", pa.int32()), *config]
-
-
-def _type_of(values: list[Any]) -> pa.DataType:
-    kinds = {type(value) for value in values if value is not None}
-    for kind, arrow in ((bool, pa.bool_()), (int, pa.int64()), (float, pa.float64())):
-        if kinds == {kind}:
-            return arrow
-    return pa.float64() if kinds == {int, float} else pa.string()
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
 
 
 def _write(path: Path, rows: list[dict[str, Any]], fields: _Fields) -> None:

@@ -15,19 +15,19 @@ from trainables.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """An epoch of a retrain, for progress."""
-
-    epoch: int
-    train_loss: float
-
-
-@dataclass(frozen=True)
 class Diverged:
-    """A retrain whose training loss was not finite: there is no model to test."""
+    """A retrain whose loss was not finite: there is no model to test."""
 
     seed: int
     epoch: int
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A retrain that raised, or whose worker died."""
+
+    seed: int
+    error: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,28 +48,31 @@ class Retrained:
     accuracy: float
     mean_class_accuracy: float
     """Mean over classes of the share of the class's images classified correctly; classes without images left out."""
-    device: str
     versions: dict[str, str]
     state: dict[str, npt.NDArray[np.float32]]
     """The model's parameters and buffers."""
 
 
-def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Epoch | Diverged | Retrained]:
-    """Train on train + validation for exactly `epochs` epochs and test: yields each epoch, then the end.
+RetrainEnd = Retrained | Diverged | Failed
+
+
+def retrain(
+    recipe: Recipe, epochs: int, seed: int, device: str, threads: int
+) -> Iterator[int | Retrained | Diverged]:
+    """Train on train + validation for exactly `epochs` epochs and test: yields each epoch done, then the end.
 
     Args:
         recipe: the winner's; `seed` takes the place of its seed.
         epochs: at least 1.
+        device: "cpu" or "cuda".
         threads: to compute with on a CPU.
     """
     import torch  # in the worker alone: the driver does not compute
 
-    from trainables.precision import best_device, device_name
     from trainables.session import open_session
 
     torch.set_num_threads(threads)
-    device = best_device()
-    session = open_session(replace(recipe, seed=seed), device)
+    session = open_session(replace(recipe, seed=seed), torch.device(device))
     data, learner = session.data, session.learner
     train = session.train_batches(data.splits.train_val)
     for epoch in range(1, epochs + 1):
@@ -77,8 +80,11 @@ def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Ep
         if loss is None:
             yield Diverged(seed, epoch)
             return
-        yield Epoch(epoch, loss)
+        yield epoch
     predictions = learner.predict(session.eval_batches(data.splits.test))
+    if predictions.evaluation.loss is None:  # the last step's update overflowed
+        yield Diverged(seed, epochs)
+        return
     yield Retrained(
         seed=seed,
         epochs=epochs,
@@ -91,7 +97,6 @@ def retrain(recipe: Recipe, epochs: int, seed: int, threads: int) -> Iterator[Ep
         loss=predictions.evaluation.loss,
         accuracy=predictions.evaluation.accuracy,
         mean_class_accuracy=mean_class_accuracy(predictions.labels, predictions.probabilities.argmax(axis=1)),
-        device=device_name(device),
         versions=versions(),
         state={
             name: tensor.cpu().contiguous().numpy() for name, tensor in learner.model.state_dict().items()

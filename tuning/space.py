@@ -2,11 +2,14 @@
 
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from data_utils.augment import operations
+from data_utils.prepared import SAMPLE
+from trainables.architectures import IMAGENET
 from trainables.recipe import Recipe
 from tuning.config import Scalar, Sweep, explain
 from tuning.sweep_file import Place, did_you_mean
@@ -40,6 +43,11 @@ class TrialSpec:
     recipe: Recipe
     """All that decides what it computes."""
 
+    @property
+    def hyperparameters(self) -> Point:
+        """Every tunable setting as this trial has it, searched or not."""
+        return {name: getattr(self.recipe, name) for name in TUNABLE}
+
 
 def trial_specs(sweep: Sweep) -> list[TrialSpec]:
     """Return the trials of a checked sweep, in order."""
@@ -61,8 +69,11 @@ def recipe(sweep: Sweep) -> Recipe:
     if transform == "auto":
         papers = isinstance(train.augment, str) and train.augment != "none"
         transform = "transfer" if papers or model.weights is not None else "scratch"
+    weights = model.weights
+    if weights is not None and weights != IMAGENET:
+        weights = str(Path(weights).expanduser().resolve())
     return Recipe(
-        root=data.root,
+        root=data.root if data.root == SAMPLE else str(Path(data.root).expanduser().resolve()),
         split_seed=data.seed,
         on_bad_image=data.on_bad_image,
         resize=data.resize,
@@ -71,7 +82,7 @@ def recipe(sweep: Sweep) -> Recipe:
         batch_size=data.batch_size,
         eval_batch_size=data.eval_batch_size,
         arch=model.arch,
-        weights=model.weights,
+        weights=weights,
         freeze=model.freeze,
         hidden=model.hidden,
         init=model.init,
@@ -89,21 +100,30 @@ def recipe(sweep: Sweep) -> Recipe:
 def check_points(sweep: Sweep) -> list[tuple[Place, str]]:
     """Return (place, problem) for every hyperparameter that is unknown or has an impossible value, and every repeat."""
     problems: dict[Place, str] = {}
-    seen: dict[str, int] = {}
+    seen: list[Recipe] = []
     for i, point in enumerate(points(sweep)):
-        for name in point.keys() - TUNABLE.keys():
-            problems.setdefault(
-                _place(sweep, i, name), f"no hyperparameter; {did_you_mean(name, list(TUNABLE))}"
-            )
-        for name in point.keys() & TUNABLE.keys():
-            for problem in _impossible(sweep, name, point[name]):
-                problems.setdefault(_place(sweep, i, name, point[name]), problem)
-        earlier = seen.setdefault(repr(sorted(point.items(), key=lambda item: item[0])), i)
-        if earlier != i:
-            problems.setdefault(
-                _place(sweep, i), f"is trial {earlier} again; every trial of a sweep is computed once"
-            )
+        found = _point_problems(sweep, i, point)
+        for place, problem in found:
+            problems.setdefault(place, problem)
+        if not found:
+            made = recipe(_with(sweep, point))
+            if made in seen:
+                problem = f"is trial {seen.index(made)} again; every trial of a sweep is computed once"
+                problems.setdefault(_place(sweep, i), problem)
+            seen.append(made)
     return list(problems.items())
+
+
+def _point_problems(sweep: Sweep, trial: int, point: Point) -> list[tuple[Place, str]]:
+    unknown = [name for name in point if name not in TUNABLE]
+    problems = [
+        (_place(sweep, trial, name), f"no hyperparameter; {did_you_mean(name, list(TUNABLE))}")
+        for name in unknown
+    ]
+    for name in point.keys() - unknown:
+        place = _place(sweep, trial, name, point[name])
+        problems += [(place, problem) for problem in _impossible(sweep, name, point[name])]
+    return problems
 
 
 def _with(sweep: Sweep, point: Point) -> Sweep:

@@ -4,23 +4,28 @@ from collections.abc import Sequence
 
 import pandas as pd
 from rich.table import Table
+from rich.text import Text
+
+ALWAYS = ("config_lr", "config_step_size")
+"""Hyperparameters that are shown even if all trials share them."""
 
 
 def trials_table(trials: pd.DataFrame) -> Table:
     """Return `trials.parquet`'s rows as a table: which, how it ended, how good it was."""
     config = [name for name in trials.columns if name.startswith("config_")]
+    config = [name for name in config if name in ALWAYS or trials[name].nunique(dropna=False) > 1]
     several = trials["sweep"].nunique() > 1
     headings = ["trial", *(name.removeprefix("config_") for name in config)]
     headings += ["outcome", "epochs", "best val_accuracy", "at epoch", "why it ended"]
     table = Table(*(["sweep"] if several else []), *headings, box=None, pad_edge=False)
-    for _, row in trials.iterrows():
+    for row in trials.to_dict("records"):
         cells = [row["trial"], *(row[name] for name in config), row["outcome"], row["epochs_run"]]
         cells += [
             _percent(row["best_val_accuracy"]),
             _whole(row["best_epoch"]),
             row["stop_reason"] if pd.isna(row["error"]) else row["error"],
         ]
-        table.add_row(*([row["sweep"]] if several else []), *map(_shown, cells))
+        table.add_row(*(Text(_shown(cell)) for cell in ([row["sweep"]] if several else []) + cells))
     return table
 
 
@@ -29,7 +34,7 @@ def test_table(test: pd.DataFrame) -> Table:
     table = Table(
         "sweep", "trial", "epochs", "seed", "test accuracy", "mean per class", box=None, pad_edge=False
     )
-    for _, row in test.iterrows():
+    for row in test.to_dict("records"):
         accuracies: Sequence[str] = [
             _percent(row["test_accuracy"]),
             _percent(row["test_mean_class_accuracy"]),

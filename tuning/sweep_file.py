@@ -1,6 +1,7 @@
 """A sweep file as plain values that remember where they were written."""
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,13 @@ class SweepFile:
         return "line 1"
 
 
-def read_sweep_file(path: str | Path, overrides: list[str] | None = None) -> SweepFile:
+def read_sweep_file(
+    path: str | Path, overrides: list[str] | None = None, given: Mapping[str, str] | None = None
+) -> SweepFile:
     """Read a YAML 1.2 file of plain values, and apply `a.b=value` overrides, whose values are YAML too.
+
+    Args:
+        given: top-level values that come as they are, from options of their own.
 
     Raises:
         InputError: the file cannot be read or is no YAML mapping, or an override is malformed.
@@ -42,10 +48,10 @@ def read_sweep_file(path: str | Path, overrides: list[str] | None = None) -> Swe
     try:
         loaded = _yaml().load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(str(path), ["no such sweep file"]) from error
+        raise InputError(str(path), ["no such sweep file; those that ship are in experiments/"]) from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(str(path), [f"cannot be read as UTF-8 text: {error}"]) from error
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:  # a ValueError is an impossible date
         raise InputError(str(path), [_yaml_problem(error)]) from error
     if not isinstance(loaded, CommentedMap):
         raise InputError(str(path), ["line 1: a sweep file is a mapping (name: ..., data: ..., model: ...)"])
@@ -54,6 +60,9 @@ def read_sweep_file(path: str | Path, overrides: list[str] | None = None) -> Swe
     problems = [problem for override in overrides or [] if (problem := _override(file, override))]
     if problems:
         raise InputError("--set", problems)
+    for key, value in (given or {}).items():
+        file.values[key] = value
+        file.origins[(key,)] = f"--{key}"
     return file
 
 
@@ -68,7 +77,7 @@ def _yaml() -> YAML:
     return YAML(typ="rt", pure=True)
 
 
-def _yaml_problem(error: YAMLError) -> str:
+def _yaml_problem(error: Exception) -> str:
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         problem = str(error.problem).splitlines()[0]
@@ -80,7 +89,8 @@ def _plain(value: Any, place: Place, origins: dict[Place, str]) -> Any:
     """Return a loaded value as plain Python values, and note the line of each key and item."""
     if isinstance(value, CommentedMap):
         for key in value:
-            origins[(*place, key)] = f"line {value.lc.key(key)[0] + 1}"
+            if key in (value.lc.data or {}):  # what a merge key brings in is another mapping's
+                origins[(*place, key)] = f"line {value.lc.key(key)[0] + 1}"
         return {key: _plain(item, (*place, key), origins) for key, item in value.items()}
     if isinstance(value, CommentedSeq):
         for index in range(len(value)):
@@ -101,7 +111,7 @@ def _override(file: SweepFile, override: str) -> str | None:
         return f"{override!r} is not of the form key.key=value"
     try:
         value = _plain(_yaml().load(text), (), {})
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:
         return f"{override!r}: {_yaml_problem(error)}"
     holder = file.values
     for key in keys[:-1]:

@@ -233,6 +233,11 @@ def test_a_storage_that_cannot_be_written(upsweep: Run, tmp_path: Path) -> None:
     assert f"storage: '{tmp_path}/file/runs' cannot be written" in message
 
 
+def test_an_unknown_data_set(upsweep: Run, tmp_path: Path) -> None:
+    """Named, with those there are."""
+    assert "no such data set; there is caltech101" in said(upsweep("data", "fetch", "imagenet", tmp_path))
+
+
 def test_problems_of_different_kinds_come_together(upsweep: Run, tmp_path: Path) -> None:
     """One attempt shows them all."""
     message = refused(

@@ -79,7 +79,7 @@ extra: 1
             "line 9: train.gamma: must be more than 0.0, but got 0",
             "line 11: stop.up.ties: must be 'stop' or 'reset', but got 'maybe'",
             "line 12: retrain.seeds: must have at least 1 items, but got []",
-            "line 13: resources.gpus: must be auto or a number of GPUs of at least 0 (it may be a fraction), but got -1",
+            "line 13: resources.gpus: must be auto, a fraction of a GPU, or a whole number of GPUs, but got -1",
             "line 13: resources.cpus: must be a whole number, but got True",
             "line 14: extra: unknown key; the keys here are name, data, model, train, search, stop, retrain, resources, "
             "faults, storage",
@@ -103,6 +103,58 @@ def test_a_grid_value_is_named_where_it_stands(tmp_path: Path) -> None:
     assert problems(tmp_path, text.replace("nan", ".nan")) == [
         "line 8: search.grid.lr[1]: must be finite, but got nan"
     ]
+
+
+def test_search_problems_come_with_the_others(tmp_path: Path) -> None:
+    """A misspelt key does not hide them."""
+    said = problems(tmp_path, GOOD.replace("max_epochs", "epochs") + "    - {lr: -1}\n")
+    assert [text.partition(": ")[2].partition(":")[0] for text in said] == [
+        "train.epochs",
+        "search.points[2].lr",
+    ]
+
+
+@pytest.mark.parametrize("override", ["search.points=[{lr: [0.1, 0.01]}]", "search.points=[{lr: {a: 1}}]"])
+def test_a_list_among_points_is_one_clear_problem(tmp_path: Path, override: str) -> None:
+    """It is what a grid looks like."""
+    assert problems(tmp_path, GOOD, override) == [
+        f"--set {override}: search.points[0].lr: must be one value, not a list or a mapping; lists of values go in grid"
+    ]
+
+
+def test_an_empty_grid_list_is_refused(tmp_path: Path) -> None:
+    """It would be no trial at all."""
+    override = "search={grid: {lr: []}}"
+    assert problems(tmp_path, GOOD, override) == [
+        f"--set {override}: search.grid.lr: must have at least 1 items, but got []"
+    ]
+
+
+@pytest.mark.parametrize("point", ["{lr: 0.01, step_size: 30}", "{lr: 1e-2, gamma: 0.1}"])
+def test_the_same_training_written_otherwise_is_refused_too(tmp_path: Path, point: str) -> None:
+    """What a point leaves out has a value all the same."""
+    assert problems(tmp_path, GOOD + f"    - {point}\n") == [
+        "line 10: search.points[2]: is trial 1 again; every trial of a sweep is computed once"
+    ]
+
+
+def test_seeds_fit_the_tables_and_do_not_repeat(tmp_path: Path) -> None:
+    """Before a sweep has run, not after."""
+    too_large = problems(tmp_path, GOOD, "train.seed=9223372036854775808")
+    assert "train.seed: must be at most 9223372036854775807" in too_large[0]
+    assert "retrain.seeds: must not repeat a seed" in problems(tmp_path, GOOD, "retrain.seeds=[0, 0]")[0]
+
+
+def test_a_merge_key_keeps_the_lines_of_the_rest(tmp_path: Path) -> None:
+    """YAML's own way to share settings."""
+    text = GOOD.replace("train: {lr: 1e-3, max_epochs: 3}", "train:\n  <<: &base {max_epochs: 3}\n  lr: -1")
+    assert problems(tmp_path, text) == ["line 7: train.lr: must be more than 0.0, but got -1"]
+
+
+def test_name_and_storage_come_as_they_are(tmp_path: Path) -> None:
+    """Their options are no YAML: a quote in a folder's name means itself."""
+    sweep = load_sweep(write(tmp_path, GOOD), [], {"storage": "/tmp/it's", "name": "7"})
+    assert (sweep.storage, sweep.name) == ("/tmp/it's", "7")
 
 
 def test_points_and_grid_exclude_each_other(tmp_path: Path) -> None:
@@ -154,6 +206,7 @@ def test_malformed_overrides_are_named(tmp_path: Path, override: str, said: str)
         ("- a\n- b\n", "line 1: a sweep file is a mapping"),
         ("", "line 1: a sweep file is a mapping"),
         ("name: a\nname: b\n", "line 2, column 1: not valid YAML"),
+        ("name: 2024-13-45\n", "not valid YAML"),
         (
             "name: !!python/object/apply:os.system [id]\n" + GOOD.partition("\n")[2],
             "line 1: name: must be text",

@@ -1,5 +1,6 @@
 """Points and grids as trials."""
 
+from pathlib import Path
 from typing import Any
 
 from tuning.config import Sweep
@@ -44,9 +45,17 @@ def test_pretrained_networks_see_imagenets_normalisation() -> None:
     assert trial_specs(sweep(points, weights="imagenet"))[0].recipe.transform == "transfer"
 
 
-def test_every_tunable_is_a_setting() -> None:
-    """The table names fields that exist."""
+def test_every_tunable_is_a_setting_and_part_of_the_recipe() -> None:
+    """The table names fields that exist, and a trial knows its value of each."""
+    one = sweep({"points": [{"lr": 0.1}]})
     for section, key in TUNABLE.values():
-        assert key in getattr(sweep({"points": [{"lr": 0.1}]}), section).model_fields_set | set(
-            type(getattr(sweep({"points": [{"lr": 0.1}]}), section)).model_fields
-        )
+        assert key in type(getattr(one, section)).model_fields
+    assert trial_specs(one)[0].hyperparameters["momentum"] == 0.9
+    assert trial_specs(one)[0].hyperparameters.keys() == TUNABLE.keys()
+
+
+def test_paths_in_a_recipe_are_absolute() -> None:
+    """A worker may run in another folder."""
+    spec = trial_specs(sweep({"points": [{"lr": 0.1}]}, weights="w.pth"))[0]
+    assert spec.recipe.weights == str(Path("w.pth").resolve())
+    assert spec.recipe.root == "sample"
