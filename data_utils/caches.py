@@ -30,7 +30,7 @@ def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]
     renamed, so it is whole or absent.
 
     Args:
-        read: raises ValueError or OSError for a file that is torn.
+        read: raises ValueError, EOFError or OSError for a file that is torn.
         write: given the place to write to.
 
     Raises:
@@ -61,6 +61,6 @@ def _whole(path: Path, read: Callable[[Path], Kept]) -> Kept | None:
         return None
     try:
         return read(path)
-    except (ValueError, OSError) as error:
+    except (ValueError, EOFError, OSError) as error:
         logger.warning("%s is torn and will be rebuilt: %s", path, error)
         return None

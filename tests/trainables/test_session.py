@@ -1,0 +1,69 @@
+"""Kept features change no number: a frozen network trained on them is the one trained the long way."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.trainables.test_classifier import RECIPE
+from trainables.learner import Learner
+from trainables.models import build
+from trainables.recipe import Recipe
+from trainables.session import open_session
+
+CPU = torch.device("cpu")
+FROZEN = replace(RECIPE, freeze="features", hidden=32, lr=0.05)
+
+
+def curve(recipe: Recipe, epochs: int = 3) -> list[tuple[float | None, float]]:
+    """Return (training loss, validation accuracy) of each epoch."""
+    session = open_session(recipe, CPU)
+    train = session.train_batches(session.data.splits.train)
+    val = session.eval_batches(session.data.splits.val)
+    return [
+        (session.learner.train_epoch(train).loss, session.learner.evaluate(val).accuracy)
+        for _ in range(epochs)
+    ]
+
+
+def long_way(recipe: Recipe, epochs: int = 3) -> list[tuple[float | None, float]]:
+    """Return the same with the frozen part run on every image every epoch."""
+    session = open_session(replace(recipe, freeze=None), CPU)  # for its data and pixels
+    model = build("alexnet", 10, None, "features", hidden=recipe.hidden, init=recipe.init, seed=recipe.seed)
+    learner = Learner(
+        model, lr=recipe.lr, step_size=recipe.step_size, seed=recipe.seed, precision=recipe.precision
+    )
+    train = session.train_batches(session.data.splits.train)
+    val = session.eval_batches(session.data.splits.val)
+    return [(learner.train_epoch(train).loss, learner.evaluate(val).accuracy) for _ in range(epochs)]
+
+
+def test_in_fp32_accuracies_are_equal_and_losses_too_but_for_rounding() -> None:
+    """Dropout, order and rate are the same draws."""
+    kept, plain = curve(FROZEN), long_way(FROZEN)
+    assert [accuracy for _, accuracy in kept] == [accuracy for _, accuracy in plain]
+    assert [loss for loss, _ in kept] == pytest.approx([loss for loss, _ in plain], rel=1e-4)
+
+
+def test_in_bf16_they_agree_within_its_noise() -> None:
+    """Features are kept as autocast gives them."""
+    recipe = replace(FROZEN, precision="bf16")
+    kept, plain = curve(recipe, 2), long_way(recipe, 2)
+    for (loss, accuracy), (plain_loss, plain_accuracy) in zip(kept, plain, strict=True):
+        assert loss == pytest.approx(plain_loss, rel=0.02)
+        assert accuracy == pytest.approx(plain_accuracy, abs=0.05)
+
+
+def test_with_augmentation_or_a_moving_backbone_nothing_is_kept() -> None:
+    """Only what sees an image the same way every time is."""
+    assert FROZEN.keeps_features
+    assert not replace(FROZEN, augment=[{"random_crop": {}}]).keeps_features
+    assert not replace(FROZEN, freeze=None).keeps_features
+    assert not replace(FROZEN, freeze="classifier").keeps_features
+
+
+def test_kept_features_feed_batches_of_numbers() -> None:
+    """AlexNet's classifier takes 9,216 numbers an image."""
+    session = open_session(FROZEN, CPU)
+    assert session.source.gather(np.array([0, 1])).inputs.shape == (2, 9216)
