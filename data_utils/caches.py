@@ -2,7 +2,9 @@
 
 import logging
 import os
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -53,6 +55,53 @@ def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]
     finally:
         aside.unlink(missing_ok=True)
     return read(path)
+
+
+@dataclass(frozen=True)
+class CachedFile:
+    """A file or folder of the cache."""
+
+    kind: str
+    """`pixels`, `features`, or `sample`."""
+    path: Path
+    bytes: int
+    used: float
+    """When it was last written, in seconds since 1970."""
+
+
+def cached() -> list[CachedFile]:
+    """Return what the cache holds, largest first."""
+    root = cache_dir()
+    files = [("pixels", path) for path in root.glob("pixels/*.arrow")]
+    files += [("features", path) for path in root.glob("features/*.npy")]
+    files += [("sample", path) for path in root.glob("sample-*") if path.is_dir()]
+    entries = [CachedFile(kind, path, _bytes(path), path.stat().st_mtime) for kind, path in files]
+    return sorted(entries, key=lambda entry: -entry.bytes)
+
+
+def clear_cache() -> int:
+    """Drop what the cache holds, and return how many bytes that frees.
+
+    A process that has a file open keeps reading it: its pages go when the process ends.
+
+    Raises:
+        InputError: something cannot be removed.
+    """
+    entries = cached()
+    try:
+        for entry in entries:
+            if entry.path.is_dir():
+                shutil.rmtree(entry.path)
+            else:
+                entry.path.unlink()
+    except OSError as error:
+        raise InputError(str(cache_dir()), [f"cannot be cleared: {error}"]) from error
+    return sum(entry.bytes for entry in entries)
+
+
+def _bytes(path: Path) -> int:
+    inside = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in inside if file.is_file())
 
 
 def _whole(path: Path, read: Callable[[Path], Kept]) -> Kept | None:

@@ -107,15 +107,20 @@ class Learner:
         images = 0
         watch = _FiniteWatch(self.device)
         for inputs, labels in batches.epoch(self.epoch):
-            loss = F.cross_entropy(self._scores(inputs), labels)
-            self._optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            self._optimizer.step()
-            total += loss.detach() * len(labels)
+            loss = self.step(inputs, labels)
+            total += loss * len(labels)
             images += len(labels)
-            if watch.saw_non_finite(loss.detach()):
+            if watch.saw_non_finite(loss):
                 break
         return Training(_finite(float(total) / images), images)
+
+    def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Take one step of SGD on a batch, and return its mean loss, on the device."""
+        loss = F.cross_entropy(self._scores(inputs), labels)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        self._optimizer.step()
+        return loss.detach()
 
     @torch.inference_mode()
     def evaluate(self, batches: EvalBatches) -> Evaluation:

@@ -91,6 +91,56 @@ def results(
         console.print(test_table(frames.test))
 
 
+@app.command()
+def bench(
+    data: Annotated[str, typer.Option(help="Folder of images, or `sample`.")] = "sample",
+    arch: Annotated[str, typer.Option(help="alexnet or vgg11.")] = "alexnet",
+    quick: Annotated[bool, typer.Option("--quick", help="Small images, few of them: five minutes.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Parquet file for the figures.")] = None,
+) -> None:
+    """Measure this machine: each figure side by side with what it is compared to, medians with their extremes."""
+    console = _console()
+    with _input_errors():
+        from data_utils.prepared import open_folder
+        from trainables.architectures import MIN_IMAGE_SIZE
+
+        if arch not in MIN_IMAGE_SIZE:
+            raise InputError("--arch", [f"must be one of {', '.join(MIN_IMAGE_SIZE)}, but got {arch!r}"])
+        root = str(open_folder(data).root)
+
+        from tuning.bench import Setting, measure_all
+        from tuning.summary import measures_table
+
+        setting = Setting.of(root, arch, quick)
+        measures = list(measure_all(setting, lambda text: console.print(text, soft_wrap=True)))
+        if out is not None:
+            from tuning.results import write_measures
+
+            write_measures(out, measures)
+    console.print(measures_table(measures))
+
+
+@data_app.command()
+def info() -> None:
+    """Show what the cache holds: decoded images, kept features, the sample."""
+    from data_utils.caches import cache_dir, cached
+    from tuning.summary import cache_table
+
+    console = _console()
+    console.print(f"cache: {cache_dir()}", soft_wrap=True, highlight=False)
+    console.print(cache_table(cached()))
+
+
+@data_app.command()
+def clear() -> None:
+    """Drop all that the cache holds; what is needed again is made again."""
+    from data_utils.caches import clear_cache
+
+    with _input_errors():
+        freed = clear_cache()
+    _console().print(f"freed {freed / 1e9:.2f} GB")
+
+
 @data_app.command()
 def sample(folder: Annotated[Path, typer.Argument(help="New folder to write to.")]) -> None:
     """Write the embedded sample: 1,797 real handwritten digits as JPEGs in Caltech-101's layout."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from data_utils.errors import InputError
 from trainables.metrics import PROFILE
 
 if TYPE_CHECKING:  # reading results needs neither Ray nor PyTorch, and starts in a fraction of their time
+    from tuning.bench import Measure
     from tuning.records import EpochRow, TrialRow
     from tuning.retrain import Retrained
     from tuning.space import TrialSpec
@@ -196,6 +199,30 @@ def write_skipped(folder: Path, sweep: str, skipped: dict[str, str]) -> None:
     """Write `skipped.parquet`, a row an image that was left out as it could not be decoded."""
     values = [{"sweep": sweep, "path": path, "reason": reason} for path, reason in skipped.items()]
     _write(folder / SKIPPED, values, [(name, pa.string()) for name in ("sweep", "path", "reason")])
+
+
+def write_measures(path: Path, measures: Sequence[Measure]) -> None:
+    """Write the figures of `upsweep bench`, with what they were measured on.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    host = {"host": platform.node(), "processor": processor_name(), "torch": version("torch")}
+    fields: _Fields = [("measure", pa.string()), *((name, pa.float64()) for name in ("value", "low", "high"))]
+    fields += [("unit", pa.string()), ("n", pa.int32()), ("meaning", pa.string())]
+    fields += [(name, pa.string()) for name in host]
+    try:
+        _write(path, [vars(measure) | host for measure in measures], fields)
+    except OSError as error:
+        raise InputError(str(path), [f"cannot be written ({error}); name another file with --out"]) from error
+
+
+def processor_name() -> str:
+    """Return what the processor calls itself."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}" if names else platform.processor()
 
 
 @contextmanager

@@ -1,10 +1,18 @@
 """The tables that a person reads at the end, and any time after."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from data_utils.caches import CachedFile
+    from tuning.bench import Measure
 
 ALWAYS = ("config_lr", "config_step_size")
 """Hyperparameters that are shown even if all trials share them."""
@@ -40,6 +48,24 @@ def test_table(test: pd.DataFrame) -> Table:
             _percent(row["test_mean_class_accuracy"]),
         ]
         table.add_row(*(_shown(row[name]) for name in ("sweep", "trial", "epochs", "seed")), *accuracies)
+    return table
+
+
+def measures_table(measures: Sequence[Measure]) -> Table:
+    """Return the figures of `upsweep bench` as a table."""
+    table = Table("measure", "median", "from", "to", "unit", "n", "what it is", box=None, pad_edge=False)
+    for one in measures:
+        figures = (f"{value:.3g}" for value in (one.value, one.low, one.high))
+        table.add_row(one.measure, *figures, one.unit, str(one.n), Text(one.meaning))
+    return table
+
+
+def cache_table(files: Sequence[CachedFile]) -> Table:
+    """Return what the cache holds as a table."""
+    table = Table("kind", "GB", "written", "file", box=None, pad_edge=False)
+    for file in files:
+        written = datetime.fromtimestamp(file.used).astimezone().strftime("%Y-%m-%d %H:%M")
+        table.add_row(file.kind, f"{file.bytes / 1e9:.2f}", written, Text(file.path.name))
     return table
 
 
