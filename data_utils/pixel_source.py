@@ -44,21 +44,30 @@ class PixelSource:
 
     def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
         """Return (n, 3, image_size, image_size) float inputs, channels last in memory."""
-        size = self._size
-        heights, widths = self._store.heights[indices], self._store.widths[indices]
-        augmentation = self._augmentation if rng is not None else None
-        boxes = centre_boxes(heights, widths, size)
-        if augmentation is not None and rng is not None:
-            boxes = augmentation.boxes(heights, widths, size, rng)
-        crops = self._crops(indices, boxes)
-        rows = crops.view(-1, size * 3).to(torch.float32)
-        rows.mul_(1 / 255)  # in torchvision's own operations and order
-        if augmentation is not None and rng is not None:
-            images = rows.view(-1, size, size, 3).permute(0, 3, 1, 2)
-            rows = augmentation(images, rng).permute(0, 2, 3, 1).reshape(-1, size * 3)
-        rows = rows.sub_(self._mean).div_(self._std)
-        inputs = rows.view(len(indices), size, size, 3).permute(0, 3, 1, 2)
+        rows = self._rows(indices, rng).sub_(self._mean).div_(self._std)
+        inputs = rows.view(len(indices), self._size, self._size, 3).permute(0, 3, 1, 2)
         return Batch(inputs, self._labels[torch.from_numpy(indices).to(self._device)])
+
+    def pictures(self, indices: Indices, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+        """Return augmented images as (n, image_size, image_size, 3) uint8, to be kept."""
+        rows = self._rows(indices, rng).mul_(255).round_().to(torch.uint8)
+        return np.asarray(rows.view(len(indices), self._size, self._size, 3).cpu().numpy())
+
+    def _rows(self, indices: Indices, rng: np.random.Generator | None) -> torch.Tensor:
+        """Return the images, augmented or not, in [0, 1], as (n * image_size, image_size * 3): a row of pixels each."""
+        size = self._size
+        augmentation = None if rng is None else self._augmentation
+        heights, widths = self._store.heights[indices], self._store.widths[indices]
+        if augmentation is None or rng is None:
+            boxes = centre_boxes(heights, widths, size)
+        else:
+            boxes = augmentation.boxes(heights, widths, size, rng)
+        rows = self._crops(indices, boxes).view(-1, size * 3).to(torch.float32)
+        rows.mul_(1 / 255)  # as all that follows, in torchvision's own operations and order
+        if augmentation is None or rng is None:
+            return rows
+        images = augmentation(rows.view(-1, size, size, 3).permute(0, 3, 1, 2), rng)
+        return images.permute(0, 2, 3, 1).reshape(-1, size * 3)
 
     def _crops(self, indices: Indices, boxes: Boxes) -> torch.Tensor:
         """Return (n, size, size, 3) uint8 crops on the device; a box of another size is resized to it."""

@@ -49,8 +49,8 @@ class ImageFiles(Protocol):
 
 
 @dataclass(frozen=True)
-class _Decoded:
-    """One image, or why there is none."""
+class Decoded:
+    """One image's (height, width, 3) pixels, or none and why there are none."""
 
     pixels: Pixels
     error: str | None = None
@@ -177,7 +177,7 @@ def decode(path: str, resize: int) -> Pixels:
             return np.asarray(rgb)
 
 
-def write_store(path: Path, rows: Iterator[tuple[str, int, _Decoded]], metadata: dict[str, str]) -> None:
+def write_store(path: Path, rows: Iterator[tuple[str, int, Decoded]], metadata: dict[str, str]) -> None:
     """Write a store's file."""
     offset = 0
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA.with_metadata(metadata)) as writer:
@@ -188,21 +188,21 @@ def write_store(path: Path, rows: Iterator[tuple[str, int, _Decoded]], metadata:
 
 def _decode_all(
     dataset: ImageFiles, resize: int, progress: Progress | None
-) -> Iterator[tuple[str, int, _Decoded]]:
+) -> Iterator[tuple[str, int, Decoded]]:
     """Decode in threads, in order; Pillow lets go of the interpreter's lock while it decodes and resizes."""
 
-    def one(sample: tuple[str, int]) -> _Decoded:
+    def one(sample: tuple[str, int]) -> Decoded:
         try:
-            return _Decoded(decode(sample[0], resize))
+            return Decoded(decode(sample[0], resize))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 # The disk's or the network's word, not the picture's: it may be readable next time.
                 raise InputError(sample[0], [f"cannot be read: {error.strerror}; try again"]) from error
-            return _Decoded(np.empty((0, 0, 3), np.uint8), str(error).replace(sample[0], "the file"))
+            return Decoded(np.empty((0, 0, 3), np.uint8), str(error).replace(sample[0], "the file"))
 
     total = len(dataset.samples)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        pending: list[Future[_Decoded]] = []
+        pending: list[Future[Decoded]] = []
         for start in range(0, total + ROWS_AT_ONCE, ROWS_AT_ONCE):
             # The next images are decoded while these are written.
             ready, pending = (
@@ -216,8 +216,8 @@ def _decode_all(
                 progress(first + len(ready), total)
 
 
-def _chunks(rows: Iterator[tuple[str, int, _Decoded]]) -> Iterator[list[tuple[str, int, _Decoded]]]:
-    chunk: list[tuple[str, int, _Decoded]] = []
+def _chunks(rows: Iterator[tuple[str, int, Decoded]]) -> Iterator[list[tuple[str, int, Decoded]]]:
+    chunk: list[tuple[str, int, Decoded]] = []
     for row in rows:
         chunk.append(row)
         if len(chunk) == ROWS_AT_ONCE:
@@ -227,7 +227,7 @@ def _chunks(rows: Iterator[tuple[str, int, _Decoded]]) -> Iterator[list[tuple[st
         yield chunk
 
 
-def _record_batch(rows: Sequence[tuple[str, int, _Decoded]], offset: int) -> tuple[pa.RecordBatch, int]:
+def _record_batch(rows: Sequence[tuple[str, int, Decoded]], offset: int) -> tuple[pa.RecordBatch, int]:
     """Return the rows as a record batch, and the offset of the image after them."""
     offsets = []
     for _, _, decoded in rows:

@@ -32,6 +32,8 @@ class Recipe:
     gamma: float
     augment: Spec
     """Operations on the training images; none when empty."""
+    offline_copies: int
+    """Augmented copies of each training image made beforehand; 0: augmentation is online, afresh each epoch."""
     precision: str
     seed: int
 

@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import nn
 
-from data_utils.augment import parse_augmentation
+from data_utils.augment import Augmentation, parse_augmentation
 from data_utils.batches import EvalBatches, Source, TrainBatches
 from data_utils.features import FeatureSource, KeptFeatures, keep_features
 from data_utils.normalization import NORMALIZATIONS
+from data_utils.offline import JoinedSource, keep_copies
 from data_utils.pixel_source import PixelSource
-from data_utils.pixel_store import Progress
+from data_utils.pixel_store import PixelStore, Progress
 from data_utils.prepared import PreparedData
 from data_utils.splits import Indices
 from trainables.learner import Learner
@@ -28,13 +30,33 @@ class Session:
     learner: Learner
     source: Source
 
-    def train_batches(self, indices: Indices) -> TrainBatches:
-        """Return the training batches of these samples."""
-        return TrainBatches(self.source, indices, self.recipe.batch_size, self.recipe.seed)
+    def train_batches(self, indices: Indices, progress: Progress | None = None) -> TrainBatches:
+        """Return the training batches of these samples, with their augmented copies if the recipe wants any."""
+        recipe, source = self.recipe, self.source
+        if recipe.offline_copies:
+            copies = self._copies(indices, progress)
+            source = JoinedSource(
+                source, len(self.data.store), _pixels(recipe, copies, self.learner.device, None)
+            )
+            indices = np.concatenate([indices, len(self.data.store) + np.arange(len(copies))])
+        return TrainBatches(source, indices, recipe.batch_size, recipe.seed)
 
     def eval_batches(self, indices: Indices) -> EvalBatches:
         """Return the evaluation batches of these samples."""
         return EvalBatches(self.source, indices, self.recipe.eval_batch_size)
+
+    def _copies(self, indices: Indices, progress: Progress | None) -> PixelStore:
+        recipe, store = self.recipe, self.data.store
+        augmenting = _pixels(recipe, store, torch.device("cpu"), parse_augmentation(recipe.augment))
+        return keep_copies(
+            store,
+            indices,
+            augmenting,
+            copies=recipe.offline_copies,
+            seed=recipe.seed,
+            made_with=f"{recipe.augment} {recipe.image_size}",
+            progress=progress,
+        )
 
 
 def open_session(recipe: Recipe, device: torch.device, progress: Progress | None = None) -> Session:
@@ -59,13 +81,8 @@ def open_session(recipe: Recipe, device: torch.device, progress: Progress | None
         init=recipe.init,
         seed=recipe.seed,
     )
-    pixels = PixelSource(
-        data.store,
-        recipe.image_size,
-        NORMALIZATIONS[recipe.transform],
-        device,
-        parse_augmentation(recipe.augment),
-    )
+    online = None if recipe.offline_copies else parse_augmentation(recipe.augment)
+    pixels = _pixels(recipe, data.store, device, online)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
     source: Source = pixels
     forward: nn.Module = model
@@ -87,6 +104,12 @@ def open_session(recipe: Recipe, device: torch.device, progress: Progress | None
         precision=recipe.precision,
     )
     return Session(recipe, data, learner, source)
+
+
+def _pixels(
+    recipe: Recipe, store: PixelStore, device: torch.device, augmentation: Augmentation | None
+) -> PixelSource:
+    return PixelSource(store, recipe.image_size, NORMALIZATIONS[recipe.transform], device, augmentation)
 
 
 def _features(

@@ -70,7 +70,7 @@ def validate(file: FILE, overrides: SET = None, storage: STORAGE = None, name: N
         sweep = _load(file, overrides, storage, name)
         from tuning.plan import plan
 
-        _describe(plan(sweep))
+        _describe(plan(sweep, overwrite=True))
 
 
 @app.command()
@@ -215,6 +215,8 @@ def _describe(todo: "Plan") -> None:
         "disk": f"about {todo.store_bytes / gigabyte:.1f} GB of decoded images in the cache "
         f"({todo.cache_free / gigabyte:.0f} GB free), {todo.storage_free / gigabyte:.0f} GB free at {sweep.folder}",
     }
+    if sweep.folder.exists():
+        rows["name"] = f"{sweep.folder} is there already: run needs another --name, or --overwrite"
     if todo.fresh:
         rows["fresh"] = f"initialised, as the weight file does not hold them: {', '.join(todo.fresh)}"
     console = _console()

@@ -87,6 +87,13 @@ class ModelSettings(Settings):
     """Initial values of what `weights` does not hold."""
 
 
+class OfflineSettings(Settings):
+    """A training split made larger beforehand."""
+
+    copies: int = Field(4, ge=1, le=1000)
+    """Augmented copies of each training image, beside the image itself."""
+
+
 def _augmentation(value: str | list[Any]) -> str | list[Any]:
     try:
         parse_augmentation(value)
@@ -115,10 +122,20 @@ class TrainSettings(Settings):
     augment: Annotated[str | list[Any], AfterValidator(_augmentation)] = "none"
     """Augmentation of the training images, afresh every epoch: `none`, `augment-1`, `augment-2`, `augment-3` (the
     paper's sets), or a list of operations such as `[{random_crop: {}}, {rotation: {degrees: 30}}]`."""
+    augment_offline: OfflineSettings | None = None
+    """Apply `augment` beforehand instead, to make a larger training split once; null: online."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic: bf16 autocast, fp32, or bf16 where the processor computes with it."""
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     """Seed of initial values, data order and dropout."""
+
+    @model_validator(mode="after")
+    def _copies_differ(self) -> "TrainSettings":
+        if self.augment_offline and parse_augmentation(self.augment) is None:
+            raise PydanticCustomError(
+                "augment", "augment_offline makes copies by augment, which is none; give operations"
+            )
+        return self
 
 
 class SearchSettings(Settings):

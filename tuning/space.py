@@ -92,6 +92,7 @@ def recipe(sweep: Sweep) -> Recipe:
         weight_decay=train.weight_decay,
         gamma=train.gamma,
         augment=operations(train.augment),
+        offline_copies=train.augment_offline.copies if train.augment_offline else 0,
         precision=train.precision,
         seed=train.seed,
     )

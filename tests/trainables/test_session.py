@@ -67,3 +67,45 @@ def test_kept_features_feed_batches_of_numbers() -> None:
     """AlexNet's classifier takes 9,216 numbers an image."""
     session = open_session(FROZEN, CPU)
     assert session.source.gather(np.array([0, 1])).inputs.shape == (2, 9216)
+
+
+OFFLINE = replace(
+    RECIPE, augment=[{"random_crop": {}}, {"horizontal_flip": {}}], offline_copies=2, image_size=63
+)
+
+
+def test_offline_copies_enlarge_the_training_split_once() -> None:
+    """Two copies an image: three times the batches, the same ones again, made by the first session alone."""
+    session = open_session(OFFLINE, CPU)
+    indices = session.data.splits.train[:50]
+    made: list[int] = []
+    batches = session.train_batches(indices, lambda done, _: made.append(done))
+    assert made[-1] == 100
+    assert sum(len(batch.labels) for batch in batches.epoch(1)) == 100  # of 150, in whole batches of 100
+    again = session.train_batches(indices, lambda done, _: made.append(-done))
+    assert min(made) > 0
+    first, second = (next(iter(b.epoch(1))) for b in (batches, again))
+    assert torch.equal(first.inputs, second.inputs)
+
+
+def test_offline_copies_are_pieces_of_their_image_with_its_label() -> None:
+    """And no two copies of an image are alike."""
+    session = open_session(replace(OFFLINE, augment=[{"random_crop": {}}], resize=70), CPU)
+    index = session.data.splits.train[:1]
+    store = session._copies(index, None)
+    image = session.data.store[int(index[0])]
+    pieces = [image[t : t + 63, left : left + 63] for t in range(8) for left in range(8)]
+    for copy in range(2):
+        assert any(np.array_equal(store[copy], piece) for piece in pieces)
+        assert store.labels[copy] == session.data.store.labels[index[0]]
+    assert not np.array_equal(store[0], store[1])
+
+
+def test_joined_sources_keep_the_order_of_the_indices() -> None:
+    """Images and copies come mixed, each with its own label."""
+    session = open_session(OFFLINE, CPU)
+    indices = session.data.splits.train[:6]
+    copies = session._copies(indices, None)
+    batches = session.train_batches(indices)
+    labels = [int(label) for batch in batches.epoch(1) for label in batch.labels]
+    assert sorted(labels) == sorted([*copies.labels.tolist(), *session.data.store.labels[indices].tolist()])
