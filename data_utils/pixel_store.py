@@ -198,7 +198,7 @@ def _decode_all(
             if isinstance(error, OSError) and error.errno is not None:
                 # The disk's or the network's word, not the picture's: it may be readable next time.
                 raise InputError(sample[0], [f"cannot be read: {error.strerror}; try again"]) from error
-            return Decoded(np.empty((0, 0, 3), np.uint8), str(error).replace(sample[0], "the file"))
+            return Decoded(np.empty((0, 0, 3), np.uint8), str(error).replace(f" {sample[0]!r}", ""))
 
     total = len(dataset.samples)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:

@@ -281,7 +281,7 @@ def _starts(setting: Setting) -> Iterator[Measure]:
         sweep = _sweep_file(setting, Path(storage), trials=1, epochs=1)
         with _empty_cache():
             cold = [_first_step(sweep, Path(storage))]
-            warm = [_first_step(sweep, Path(storage)) for _ in range(10)]
+            warm = [_first_step(sweep, Path(storage)) for _ in range(setting.repeats)]
     yield _measure("start_cold_s", cold, "s", "from `upsweep run` to the first step, decoding everything")
     yield _measure("start_warm_s", warm, "s", "from `upsweep run` to the first step, with a store")
 

@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -11,6 +12,7 @@ import typer
 from rich.console import Console
 
 from data_utils.errors import InputError
+from tuning.wording import counted, percent
 
 # PyTorch and Ray take seconds to import: only the commands that need them do.
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from tuning.retrain import RetrainEnd
 
 app = typer.Typer(
-    help="Tunes image classifiers on one GPU or a cluster of them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -30,6 +31,22 @@ app.add_typer(data_app, name="data")
 
 INTERRUPTED = 130
 """The exit code that shells give a command ended by Ctrl-C."""
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"upsweep {version('upsweep')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Tunes image classifiers on Ray Tune and PyTorch."""
+
 
 FILE = Annotated[Path, typer.Argument(help="Sweep file (YAML).", show_default=False)]
 SET = Annotated[
@@ -207,12 +224,12 @@ def _describe(todo: "Plan") -> None:
     split = "its lists" if todo.listed else f"stratified with seed {sweep.data.seed}"
     gigabyte = 1e9
     rows = {
-        "trials": f"{len(todo.trials)} of at most {sweep.train.max_epochs} epochs, {todo.at_once} at once",
+        "trials": f"{len(todo.trials)} of at most {counted(sweep.train.max_epochs, 'epoch')}, {todo.at_once} at once",
         "classes": str(todo.classes),
         "images": f"{todo.train} train, {todo.val} validation, {todo.test} test ({split}, digest {todo.split_digest})",
         "network": f"{_all(todo, 'arch')}, weights {recipe.weights}, frozen {_all(todo, 'freeze')}, {recipe.transform} transform",
-        "resources": f"{sweep.resources.cpus} CPUs and {todo.gpus:g} GPUs a trial",
-        "disk": f"about {todo.store_bytes / gigabyte:.1f} GB of decoded images in the cache "
+        "resources": f"{counted(sweep.resources.cpus, 'CPU')} and {todo.gpus:g} GPUs a trial",
+        "disk": f"about {todo.store_bytes / gigabyte:.2f} GB of decoded images in the cache "
         f"({todo.cache_free / gigabyte:.0f} GB free), {todo.storage_free / gigabyte:.0f} GB free at {sweep.folder}",
     }
     if sweep.folder.exists():
@@ -260,7 +277,7 @@ def _summarise(result: "SweepResult") -> None:
     else:
         best = result.pick
         console.print(
-            f"winner: trial {best.trial}, {100 * best.val_accuracy:.2f} % on validation at epoch {best.epoch}",
+            f"winner: trial {best.trial}, {percent(best.val_accuracy)} on validation at epoch {best.epoch}",
             soft_wrap=True,
         )
     for end in result.retrained:
@@ -278,8 +295,8 @@ def _retrain_line(end: "RetrainEnd") -> str:
     if isinstance(end, Failed):
         return f"the retrain with seed {end.seed} failed, so there is no test of it: {end.error}"
     return (
-        f"test accuracy: {100 * end.accuracy:.2f} %, mean per class {100 * end.mean_class_accuracy:.2f} % "
-        f"({end.epochs} epochs on {end.train_images} images, seed {end.seed})"
+        f"test accuracy: {percent(end.accuracy)}, mean per class {percent(end.mean_class_accuracy)} "
+        f"({counted(end.epochs, 'epoch')} on {end.train_images} images, seed {end.seed})"
     )
 
 

@@ -30,6 +30,7 @@ from tuning.retrain import Failed, Retrained, RetrainEnd, retrain
 from tuning.search import PointSearch
 from tuning.selection import Pick, pick
 from tuning.space import TrialSpec
+from tuning.wording import counted
 
 MODEL, CARD, RAY_FOLDER = "model.safetensors", "model.json", "ray"
 
@@ -76,7 +77,7 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
     recorder = Recorder(sweep, todo.trials)
     with Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress:
         folder = _prepare(todo, progress, overwrite)
-        progress.stage(f"{len(todo.trials)} trials, {todo.at_once} at once")
+        progress.stage(f"{counted(len(todo.trials), 'trial')}, {todo.at_once} at once")
         run_trials(
             ClassifierTrainable,
             [_trial_config(spec, todo) for spec in todo.trials],
@@ -214,7 +215,7 @@ def _retrain(todo: Plan, winner: Pick, seed: int, progress: Progress) -> Retrain
     """Retrain with one seed; what goes wrong is an end like others, since the trials' rows and other seeds stand."""
     recipe = todo.trials[winner.trial].recipe
     progress.stage(
-        f"retraining trial {winner.trial} on train + validation for {winner.epoch} epochs, seed {seed}"
+        f"retraining trial {winner.trial} on train + validation for {counted(winner.epoch, 'epoch')}, seed {seed}"
     )
     where = todo.whole_machine
     try:

@@ -14,6 +14,7 @@ from rich.text import Text
 from tuning.recorder import INDEX, Recorder
 from tuning.records import EpochRow, best_epoch
 from tuning.space import TrialSpec
+from tuning.wording import counted, percent
 
 SECONDS_BETWEEN_LINES = 5.0
 """In plain lines, how often a running trial may speak; a trial's end always does."""
@@ -64,7 +65,7 @@ class Progress(tune.Callback):
         """Show a trial's epoch, and the best so far."""
         if self._may_speak():
             accuracy = result.get("val_accuracy")
-            shown = "diverged" if accuracy is None else f"val_accuracy {accuracy:.4f}"
+            shown = "diverged" if accuracy is None else f"val_accuracy {percent(accuracy)}"
             best = best_epoch(self._recorder.epochs)
             so_far = (
                 f"; best so far {best.val_accuracy:.4f} (trial {best.trial}, epoch {best.epoch})"
@@ -86,9 +87,13 @@ class Progress(tune.Callback):
     def _ended(self, index: int) -> None:
         row = self._recorder.trial(index)
         self._status[index] = str(row.outcome)
-        self._line(
-            f"trial {index} {row.outcome} after {row.epochs_run} epochs: {row.error or row.stop_reason}"
+        best = (
+            ""
+            if row.best_val_accuracy is None
+            else f", best {percent(row.best_val_accuracy)} at epoch {row.best_epoch}"
         )
+        epochs = counted(row.epochs_run, "epoch")
+        self._line(f"trial {index} {row.outcome} after {epochs}{best}: {row.error or row.stop_reason}")
 
     def _may_speak(self) -> bool:
         now = time.monotonic()
@@ -112,9 +117,7 @@ class Progress(tune.Callback):
         for spec in self._shown():
             table.add_row(*map(Text, self._cells(spec, self._recorder.of(spec.index))))
         best = best_epoch(self._recorder.epochs)
-        so_far = (
-            f"best so far: {best.val_accuracy:.4f}, trial {best.trial}, epoch {best.epoch}" if best else ""
-        )
+        so_far = f"best so far: {_accuracy(best)}, trial {best.trial}, epoch {best.epoch}" if best else ""
         return Group(table, Text(f"{self._elapsed()}  {self._note}  {so_far}"))
 
     def _shown(self) -> Sequence[TrialSpec]:
@@ -131,7 +134,11 @@ class Progress(tune.Callback):
             ", ".join(f"{name} {value}" for name, value in spec.point.items()),
             self._status[spec.index],
             f"{last.epoch}/{self._max_epochs}" if last else "",
-            f"{last.val_accuracy:.4f}" if last and last.val_accuracy is not None else "",
-            f"{best.val_accuracy:.4f}" if best else "",
+            _accuracy(last),
+            _accuracy(best),
             str(best.epoch) if best else "",
         ]
+
+
+def _accuracy(row: EpochRow | None) -> str:
+    return "" if row is None or row.val_accuracy is None else percent(row.val_accuracy)

@@ -8,6 +8,7 @@ from trainables.metrics import DIVERGED, TRAIN_LOSS, TRAINING_ITERATION, VAL_ACC
 from tuning.config import StopSettings
 from tuning.space import TrialSpec
 from tuning.stoppers import UpStopper
+from tuning.wording import counted
 
 
 class Outcome(StrEnum):
@@ -100,7 +101,10 @@ def trial_row(
     elif (reason := _stop_reason(stop, epochs)) is not None:
         outcome = Outcome.STOPPED_UP
     elif len(epochs) >= max_epochs:
-        outcome, reason = Outcome.COMPLETED, f"all {max_epochs} epochs done"
+        outcome, reason = (
+            Outcome.COMPLETED,
+            f"{counted(max_epochs, 'epoch')} done, as many as there were to do",
+        )
     else:
         outcome, reason = (
             Outcome.STOPPED_SCHEDULER,

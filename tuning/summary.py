@@ -10,6 +10,8 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from tuning.wording import percent
+
 if TYPE_CHECKING:
     from data_utils.caches import CachedFile
     from tuning.bench import Measure
@@ -70,7 +72,7 @@ def cache_table(files: Sequence[CachedFile]) -> Table:
 
 
 def _percent(share: float) -> str:
-    return "" if pd.isna(share) else f"{100 * share:.2f} %"
+    return "" if pd.isna(share) else percent(share)
 
 
 def _whole(number: float) -> str:

@@ -38,8 +38,8 @@ def test_run_says_what_happens_and_how_it_ended(
     """Plain lines without a terminal; at the end the trials, the winner, the test, and where the files are."""
     done, folder = finished
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "trial 0 diverged after 1 epochs: train_loss: not finite at epoch 1" in done.stdout
-    assert "trial 1 completed after 1 epochs" in done.stdout
+    assert "trial 0 diverged after 1 epoch: train_loss: not finite at epoch 1" in done.stdout
+    assert "trial 1 completed after 1 epoch, best " in done.stdout
     assert "winner: trial 1, " in done.stdout
     assert "test accuracy: " in done.stdout
     assert f"files: {folder}" in done.stdout
@@ -116,6 +116,16 @@ def test_validate_says_what_would_be_done_and_does_nothing(upsweep: Run, tmp_pat
     for word in ("classes    10", "resources", "disk", "digest"):
         assert word in done.stdout
     assert not (tmp_path / "runs").exists()
+
+
+def test_data_info_shows_the_cache(
+    upsweep: Run, finished: tuple[subprocess.CompletedProcess[str], Path]
+) -> None:
+    """Where it is and what it holds."""
+    done = upsweep("data", "info")
+    assert done.returncode == 0
+    assert "cache: " in done.stdout
+    assert "pixels" in done.stdout
 
 
 def test_data_sample_writes_a_folder_that_validates(upsweep: Run, tmp_path: Path) -> None:

@@ -224,6 +224,35 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_sweep(tmp_path / "none.yaml")
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (
+            "augment-7",
+            "must be one of none, augment-1, augment-2, augment-3, or a list of operations, but got 'augment-7'",
+        ),
+        ("[{rotation: {degrees: 300}}]", "rotation: degrees must be from 0 to 180 but got 300"),
+        (
+            "[{flip: {}}]",
+            "there is no operation 'flip'; there are random_crop, random_resized_crop, horizontal_flip",
+        ),
+    ],
+)
+def test_an_augmentation_that_cannot_be_done_is_named(tmp_path: Path, value: str, said: str) -> None:
+    """In one problem, whatever shape it has."""
+    (problem,) = problems(tmp_path, GOOD, f"train.augment={value}")
+    assert problem.startswith(f"--set train.augment={value}: train.augment: {said}")
+
+
+def test_offline_copies_need_something_to_differ_by(tmp_path: Path) -> None:
+    """Without operations they would all be the image itself."""
+    (problem,) = problems(tmp_path, GOOD, "train.augment_offline={copies: 4}")
+    assert "augment_offline makes copies by augment, which is none" in problem
+    sweep = load_sweep(write(tmp_path, GOOD), ["train.augment_offline={}", "train.augment=augment-1"])
+    assert sweep.train.augment_offline is not None
+    assert sweep.train.augment_offline.copies == 4
+
+
 def test_a_crop_larger_than_the_image_is_refused(tmp_path: Path) -> None:
     """Both numbers are named."""
     assert problems(tmp_path, GOOD, "data.image_size=300") == [

@@ -88,8 +88,8 @@ def test_toy_curves_end_as_the_rules_say(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the short sweep; return its folder."""
-    result = run(sample_sweep(tmp_path_factory.mktemp("storage")))
+    """Run the short sweep, with a checkpoint after every epoch; return its folder."""
+    result = run(sample_sweep(tmp_path_factory.mktemp("storage"), faults={"checkpoint_seconds": 1e-6}))
     assert result.ok
     return result.folder
 
@@ -103,7 +103,14 @@ def test_a_sweep_leaves_its_files(short: Path) -> None:
 
 
 def test_every_trial_has_a_tensorboard_file_and_no_checkpoint_is_left(short: Path) -> None:
-    """Ray's own logger writes the first; a finished trial needs no checkpoint."""
+    """Ray's own logger writes the first; checkpoints were taken, and a finished trial needs none."""
+    trials = load(short).trials
+    assert trials is not None
+    assert (trials["seconds_checkpoint"] > 0).tolist() == [
+        True,
+        False,
+        True,
+    ]  # the diverged one had no first epoch
     for trial in ("trial_00000", "trial_00001", "trial_00002"):
         assert len(list((short / "ray" / trial).glob("events.out.tfevents.*"))) == 1
     assert not list(short.rglob("checkpoint_*"))
@@ -123,6 +130,16 @@ def test_the_model_is_saved_with_what_it_takes_to_use_it(short: Path) -> None:
     assert frames.test is not None
     assert evaluation.accuracy == pytest.approx(card["test_accuracy"], abs=0.002)  # batches of other sizes
     assert frames.test["test_accuracy"].item() == card["test_accuracy"]
+
+
+def test_a_trial_says_where_its_time_went(short: Path) -> None:
+    """Training and validation make up its epochs; start and checkpoints come on top."""
+    trials = load(short).trials
+    assert trials is not None
+    parts = trials["seconds_train"] + trials["seconds_validate"]
+    assert parts.tolist() == pytest.approx(trials["seconds"].tolist())
+    assert (trials["seconds_start"] > 0).all()
+    assert (trials["seconds_data"] <= parts).all()
 
 
 def test_a_diverged_trial_keeps_its_rows_and_another_wins(short: Path) -> None:

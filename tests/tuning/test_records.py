@@ -20,7 +20,7 @@ def ended(*accuracies: float | None, error: str | None = None, stop: StopSetting
 @pytest.mark.parametrize(
     ("accuracies", "outcome", "reason", "best"),
     [
-        ((1, 2, 3, 4), Outcome.COMPLETED, "all 4 epochs done", (4, 4)),
+        ((1, 2, 3, 4), Outcome.COMPLETED, "4 epochs done, as many as there were to do", (4, 4)),
         ((3, 2, 1), Outcome.STOPPED_UP, "val_accuracy: UP: no progress at 2 successive strip ends", (1, 3)),
         ((1, 4, 3, 2), Outcome.STOPPED_UP, "val_accuracy: UP", (2, 4)),
         ((1, 2, None), Outcome.DIVERGED, "train_loss: not finite at epoch 3", (2, 2)),

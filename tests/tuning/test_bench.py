@@ -1,0 +1,85 @@
+"""The measuring itself: pairs in turns, figures with their extremes, and a tiny run of what can be tiny."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tuning.bench import Measure, Setting, _epochs, _memory, _step, _store, interleaved
+from tuning.results import write_measures
+
+
+def test_a_and_b_take_turns_after_a_warm_up() -> None:
+    """One of each is not counted; then A B A B."""
+    calls: list[str] = []
+
+    def record(name: str) -> float:
+        calls.append(name)
+        return float(len(calls))
+
+    a, b = interleaved(lambda: record("A"), lambda: record("B"), 3)
+    assert "".join(calls) == "ABABABAB"
+    assert (a, b) == ([3.0, 5.0, 7.0], [4.0, 6.0, 8.0])
+
+
+def test_the_papers_sizes_are_measured_unless_quick() -> None:
+    """Batch 256 at 224 pixels, ten repeats; quick keeps the repeats."""
+    full, quick = (Setting.of("x", "alexnet", q) for q in (False, True))
+    assert (full.resize, full.image_size, full.batch_size, full.repeats) == (256, 224, 256, 10)
+    assert quick.repeats == 10
+    assert Setting.of("x", "vgg11", False).batch_size == 32
+
+
+def test_what_can_be_tiny_runs_for_real(images: Path) -> None:
+    """Every measure has its figures in order, and shares and ratios are positive."""
+    setting = replace(
+        Setting.of(str(images), "alexnet", quick=True),
+        image_size=63,
+        batch_size=4,
+        images=6,
+        repeats=2,
+        device="cpu",
+    )
+    measures = {m.measure: m for part in (_store, _step, _epochs, _memory) for m in part(setting)}
+    assert measures.keys() == {
+        "store_build_s", "store_open_s", "train_images_per_s", "step_share", "epoch_scratch_ratio", "epoch_scratch_s",
+        "epoch_frozen_ratio", "epoch_frozen_s", "memory_per_trial_mb",
+    }  # fmt: skip
+    for measure in measures.values():
+        assert measure.low <= measure.value <= measure.high
+    assert measures["step_share"].value > 0.1
+    assert measures["step_share"].n == 2
+
+
+def test_figures_are_written_with_what_they_were_measured_on(tmp_path: Path) -> None:
+    """Median, extremes, unit, count; processor and PyTorch."""
+    write_measures(
+        tmp_path / "bench.parquet", [Measure("step_share", 0.97, 0.95, 0.99, "", 10, "loop over bare step")]
+    )
+    row = pd.read_parquet(tmp_path / "bench.parquet").iloc[0]
+    assert (row["measure"], row["value"], row["low"], row["high"], row["n"]) == (
+        "step_share",
+        0.97,
+        0.95,
+        0.99,
+        10,
+    )
+    assert row["torch"]
+    assert row["processor"]
+
+
+def test_the_cache_is_shown_and_cleared(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, images: Path
+) -> None:
+    """Pixels and the sample are listed with their sizes; clearing frees them all."""
+    monkeypatch.setenv("UPSWEEP_CACHE", str(tmp_path / "cache"))
+    from data_utils.caches import cached, clear_cache
+    from data_utils.prepared import prepare
+
+    prepare(str(images), resize=64)
+    prepare("sample", resize=8)
+    entries = cached()
+    assert sorted(entry.kind for entry in entries) == ["pixels", "pixels", "sample"]
+    assert clear_cache() == sum(entry.bytes for entry in entries) > 0
+    assert cached() == []
