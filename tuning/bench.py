@@ -239,7 +239,6 @@ def _memory(setting: Setting) -> Iterator[Measure]:
 
 _READER = """
 import sys
-from trainables.session import open_session
 from data_utils.pixel_store import PixelStore
 from data_utils.prepared import open_folder
 root, resize, read = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "True"

@@ -73,16 +73,6 @@ def this_machine() -> Machine:
     return Machine(cores, _gpus())
 
 
-def warm_up(workers: int) -> None:
-    """Have this many worker processes import what trials need, while the driver prepares other things.
-
-    Ray makes actors of idle worker processes, so a trial that starts later finds PyTorch imported.
-    """
-    task = ray.remote(num_cpus=1, max_retries=0)(_import_all)
-    for _ in range(workers):
-        task.remote()
-
-
 def stream(
     generate: Callable[Arguments, Iterator[Item]],
     where: Machine,
@@ -101,10 +91,6 @@ def stream(
     )
     for reference in task.remote(*args, **kwargs):
         yield ray.get(reference)
-
-
-def _import_all() -> None:
-    import trainables.session  # noqa: F401  # for the import alone
 
 
 def _gpus() -> int:

@@ -73,7 +73,6 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
     plan(sweep, overwrite=overwrite)  # before Ray, which takes seconds to start
     cluster.start()
     todo = plan(sweep, overwrite=overwrite)  # again, by what the cluster really has
-    cluster.warm_up(todo.at_once)
     recorder = Recorder(sweep, todo.trials)
     with Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress:
         folder = _prepare(todo, progress, overwrite)

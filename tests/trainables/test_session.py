@@ -19,8 +19,8 @@ FROZEN = replace(RECIPE, freeze="features", hidden=32, lr=0.05)
 def curve(recipe: Recipe, epochs: int = 3) -> list[tuple[float | None, float]]:
     """Return (training loss, validation accuracy) of each epoch."""
     session = open_session(recipe, CPU)
-    train = session.train_batches(session.data.splits.train)
-    val = session.eval_batches(session.data.splits.val)
+    train = session.train_batches(session.data.splits.train[:300])
+    val = session.eval_batches(session.data.splits.val[:300])
     return [
         (session.learner.train_epoch(train).loss, session.learner.evaluate(val).accuracy)
         for _ in range(epochs)
@@ -34,8 +34,8 @@ def long_way(recipe: Recipe, epochs: int = 3) -> list[tuple[float | None, float]
     learner = Learner(
         model, lr=recipe.lr, step_size=recipe.step_size, seed=recipe.seed, precision=recipe.precision
     )
-    train = session.train_batches(session.data.splits.train)
-    val = session.eval_batches(session.data.splits.val)
+    train = session.train_batches(session.data.splits.train[:300])
+    val = session.eval_batches(session.data.splits.val[:300])
     return [(learner.train_epoch(train).loss, learner.evaluate(val).accuracy) for _ in range(epochs)]
 
 
