@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from data_utils.batches import Batch, EvalBatches, Source
+from data_utils.batches import Batch, EvalBatches, Source, to_device
 from data_utils.caches import cache_dir, kept
 from data_utils.pixel_store import PixelStore, Progress
 from data_utils.splits import Indices
@@ -59,7 +59,7 @@ class FeatureSource:
 
     def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
         """Return (n, numbers) inputs; nothing is augmented, since features are kept only without augmentation."""
-        which = torch.from_numpy(indices).to(self._device)
+        which = to_device(indices, self._device)
         inputs = self._resident[which] if self._resident is not None else self._features.rows(indices)
         return Batch(inputs.to(self._device), self._labels[which])
 

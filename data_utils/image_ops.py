@@ -9,6 +9,8 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
+from data_utils.batches import to_device
+
 Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
@@ -28,7 +30,7 @@ def grayed(images: torch.Tensor, which: Flags) -> torch.Tensor:
 
 def rotated(images: torch.Tensor, degrees: Floats) -> torch.Tensor:
     """Return each image turned counter-clockwise about its centre, bilinear, black where nothing was."""
-    radians = torch.from_numpy(np.deg2rad(degrees)).to(images)
+    radians = to_device(np.deg2rad(degrees), images.device).to(images.dtype)
     cos, sin = radians.cos(), radians.sin()
     height, width = images.shape[2:]
     zero = torch.zeros_like(cos)
@@ -52,14 +54,14 @@ def jittered(images: torch.Tensor, factors: Floats, orders: npt.NDArray[np.int64
         for number, change in enumerate(changes):
             due = np.flatnonzero((orders[:, position] == number) & (factors[:, number] != neutral[number]))
             if len(due):
-                rows = torch.from_numpy(due).to(images.device)
-                amount = torch.from_numpy(factors[due, number]).to(images).view(-1, 1, 1, 1)
+                rows = to_device(due, images.device)
+                amount = to_device(factors[due, number], images.device).to(images.dtype).view(-1, 1, 1, 1)
                 images = images.index_copy(0, rows, change(images[rows], amount))
     return images
 
 
 def _each(flags: Flags, images: torch.Tensor) -> torch.Tensor:
-    return torch.from_numpy(flags).to(images.device).view(-1, 1, 1, 1)
+    return to_device(flags, images.device).view(-1, 1, 1, 1)
 
 
 def _gray(images: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from data_utils.augment import Augmentation, Boxes, centre_boxes
-from data_utils.batches import Batch
+from data_utils.batches import Batch, to_device
 from data_utils.normalization import Normalization
 from data_utils.pixel_store import PixelStore
 from data_utils.splits import Indices
@@ -46,7 +46,7 @@ class PixelSource:
         """Return (n, 3, image_size, image_size) float inputs, channels last in memory."""
         rows = self._rows(indices, rng).sub_(self._mean).div_(self._std)
         inputs = rows.view(len(indices), self._size, self._size, 3).permute(0, 3, 1, 2)
-        return Batch(inputs, self._labels[torch.from_numpy(indices).to(self._device)])
+        return Batch(inputs, self._labels[to_device(indices, self._device)])
 
     def pictures(self, indices: Indices, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
         """Return augmented images as (n, image_size, image_size, 3) uint8, to be kept."""
@@ -102,9 +102,7 @@ class ResidentPixels:
     ) -> torch.Tensor:
         """Return (n, size, size, 3) uint8: image i's square at (tops[i], lefts[i])."""
         device = self._flat.device
-        which, top, left = (
-            torch.from_numpy(np.asarray(x, np.int64)).to(device) for x in (indices, tops, lefts)
-        )
+        which, top, left = (to_device(np.asarray(x, np.int64), device) for x in (indices, tops, lefts))
         width = self._widths[which]
         first = self._offsets[which] + (top * width + left) * 3
         rows = first[:, None] + torch.arange(size, device=device)[None, :] * (width * 3)[:, None]
