@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from data_utils.batches import Batch, Source
+from data_utils.batches import Batch, Source, to_device
 from data_utils.caches import cache_dir, kept
 from data_utils.pixel_source import PixelSource
 from data_utils.pixel_store import Decoded, PixelStore, Progress, write_store
@@ -87,7 +87,7 @@ class JoinedSource:
             if len(chosen)
         ]
         places = np.argsort(np.concatenate([np.flatnonzero(~of_second), np.flatnonzero(of_second)]))
-        order = torch.from_numpy(places).to(parts[0].labels.device)
+        order = to_device(places, parts[0].labels.device)
         inputs = torch.cat([part.inputs for part in parts])[order]
         return Batch(
             inputs.contiguous(memory_format=torch.channels_last),

@@ -111,7 +111,7 @@ def test_validate_says_what_would_be_done_and_does_nothing(upsweep: Run, tmp_pat
     """Trials, classes, split sizes, resources, disk."""
     done = upsweep("validate", QUICKSTART, "--storage", tmp_path / "runs")
     assert done.returncode == 0
-    assert "4 of at most 16 epochs" in done.stdout
+    assert "4 of at most 10 epochs" in done.stdout
     assert "601 train, 600 validation, 596 test" in done.stdout
     for word in ("classes    10", "resources", "disk", "digest"):
         assert word in done.stdout
