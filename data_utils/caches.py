@@ -40,20 +40,23 @@ def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]
     """
     if (found := _whole(path, read)) is not None:
         return found
-    aside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock"):
             if (found := _whole(path, read)) is not None:
                 return found
-            write(aside)
-            aside.rename(path)
+            for left_behind in path.parent.glob(f".{path.name}.*.part"):  # by a process that was killed
+                left_behind.unlink()
+            aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+            try:
+                write(aside)
+                aside.rename(path)
+            finally:
+                aside.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
             str(path.parent), [f"the cache cannot be written ({error}); set UPSWEEP_CACHE to another folder"]
         ) from error
-    finally:
-        aside.unlink(missing_ok=True)
     return read(path)
 
 
@@ -62,10 +65,10 @@ class CachedFile:
     """A file or folder of the cache."""
 
     kind: str
-    """`pixels`, `features`, or `sample`."""
+    """`pixels`, `features`, `sample`, or `left over` from a process that was killed."""
     path: Path
     bytes: int
-    used: float
+    written: float
     """When it was last written, in seconds since 1970."""
 
 
@@ -75,6 +78,7 @@ def cached() -> list[CachedFile]:
     files = [("pixels", path) for path in root.glob("pixels/*.arrow")]
     files += [("features", path) for path in root.glob("features/*.npy")]
     files += [("sample", path) for path in root.glob("sample-*") if path.is_dir()]
+    files += [("left over", path) for pattern in ("*/.*.part", "bench-*") for path in root.glob(pattern)]
     entries = [CachedFile(kind, path, _bytes(path), path.stat().st_mtime) for kind, path in files]
     return sorted(entries, key=lambda entry: -entry.bytes)
 

@@ -1,6 +1,7 @@
 """A frozen part's outputs, computed once for all images and kept like pixels."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from torch import nn
 
 from data_utils.batches import Batch, EvalBatches, Source, to_device
 from data_utils.caches import cache_dir, kept
+from data_utils.pixel_source import fits
 from data_utils.pixel_store import PixelStore, Progress
 from data_utils.splits import Indices
 
@@ -38,6 +40,11 @@ class KeptFeatures:
         """Images and numbers an image."""
         return self._rows.shape[0], self._rows.shape[1]
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all rows."""
+        return self._rows.nbytes
+
     def rows(self, indices: Indices) -> torch.Tensor:
         """Return (n, numbers) of these images, float32 or bfloat16 as the frozen part gave them."""
         tensor = torch.from_numpy(self._rows[indices])
@@ -54,7 +61,7 @@ class FeatureSource:
         self._device = device
         self._features = features
         self._resident: torch.Tensor | None = None
-        if device.type == "cuda":
+        if fits(features.nbytes, device):
             self._resident = features.rows(np.arange(features.shape[0])).to(device)
 
     def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
@@ -85,7 +92,7 @@ def keep_features(
     Raises:
         InputError: the cache cannot be written.
     """
-    key = _key(frozen, store, f"{made_with}\0{dtype}\0{device.type}")
+    key = _key(frozen, store, f"{made_with}\0{dtype}\0{_processor(device)}")
     path = cache_dir() / "features" / f"{store.path.stem}-{key}.npy"
 
     def write(aside: Path) -> None:
@@ -121,12 +128,23 @@ def _write(
         values = output.view(torch.int16).numpy() if output.dtype == torch.bfloat16 else output.numpy()
         if rows is None:
             rows = np.lib.format.open_memmap(path, "w+", values.dtype, (count, values.shape[1]))
+            with path.open("r+b") as file:  # a disk that is full says so here, and not by a signal later
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         rows[good[done : done + len(values)]] = values
         done += len(values)
         if progress:
             progress(done, len(good))
     if isinstance(rows, np.memmap):
         rows.flush()
+
+
+def _processor(device: torch.device) -> str:
+    """Return what computes: another processor may round otherwise."""
+    return (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else torch.backends.cpu.get_cpu_capability()
+    )
 
 
 def _key(frozen: nn.Module, store: PixelStore, made_with: str) -> str:

@@ -95,6 +95,6 @@ def _hue(images: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
     hue = torch.where(high == r, blue - green, torch.where(high == g, 2 + red - blue, 4 + green - red))
     hue = torch.where(chroma == 0, 0.0, hue / 6 + turn.squeeze(1))
     # Channel n of (5, 3, 1) is V - C * clamp(min(k, 4 - k), 0, 1) with k = (n + 6 H) mod 6.
-    phases = torch.tensor([5.0, 3.0, 1.0], device=images.device).view(1, 3, 1, 1)
+    phases = torch.arange(5, 0, -2, device=images.device).view(1, 3, 1, 1)
     k = torch.remainder(phases + 6 * hue.unsqueeze(1), 6.0)
     return high.unsqueeze(1) - chroma.unsqueeze(1) * torch.minimum(k, 4 - k).clamp(0, 1)

@@ -1,5 +1,7 @@
 """From a pixel store to network inputs: crops, augmentation, normalisation, on the device."""
 
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -40,7 +42,6 @@ class PixelSource:
         # Tiled to a whole row of pixels: with three numbers alone the inner loop would be three long, and slow.
         self._mean = torch.tensor(normalization.mean, device=device).repeat(image_size)
         self._std = torch.tensor(normalization.std, device=device).repeat(image_size)
-        self._resident = ResidentPixels(store, device) if _fits(store, device) else None
 
     def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
         """Return (n, 3, image_size, image_size) float inputs, channels last in memory."""
@@ -69,10 +70,15 @@ class PixelSource:
         images = augmentation(rows.view(-1, size, size, 3).permute(0, 3, 1, 2), rng)
         return images.permute(0, 2, 3, 1).reshape(-1, size * 3)
 
+    @cached_property
+    def _resident(self) -> "ResidentPixels | None":
+        """The pixels on the device, copied there by the first batch that wants any: features may be kept already."""
+        return ResidentPixels(self._store, self._device) if fits(self._store.nbytes, self._device) else None
+
     def _crops(self, indices: Indices, boxes: Boxes) -> torch.Tensor:
         """Return (n, size, size, 3) uint8 crops on the device; a box of another size is resized to it."""
-        if self._resident is not None and boxes.all_of(self._size):
-            return self._resident.crops(indices, boxes.tops, boxes.lefts, self._size)
+        if boxes.all_of(self._size) and (resident := self._resident) is not None:
+            return resident.crops(indices, boxes.tops, boxes.lefts, self._size)
         crops = torch.empty(
             (len(indices), self._size, self._size, 3),
             dtype=torch.uint8,
@@ -110,8 +116,9 @@ class ResidentPixels:
         return self._flat[rows[:, :, None] + bytes_of_row].view(len(indices), size, size, 3)
 
 
-def _fits(store: PixelStore, device: torch.device) -> bool:
-    return device.type == "cuda" and store.nbytes < HEADROOM * torch.cuda.mem_get_info(device)[0]
+def fits(nbytes: int, device: torch.device) -> bool:
+    """Return whether a GPU has room for this many bytes of data beside networks; a CPU reads its memory in place."""
+    return device.type == "cuda" and nbytes < HEADROOM * torch.cuda.mem_get_info(device)[0]
 
 
 def _resized(crop: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:

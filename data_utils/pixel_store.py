@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 import pyarrow as pa
 from PIL import Image
 
@@ -141,7 +142,7 @@ class PixelStore:
 
 def store_key(dataset: ImageFiles, resize: int) -> str:
     """Return sixteen hex digits of what a store is made from: code, resize, and each file's name, size and time."""
-    sha = hashlib.sha256(f"{VERSION}\0{resize}\0{dataset.folder}\0".encode())
+    sha = hashlib.sha256(f"{VERSION}\0Pillow {PIL.__version__}\0{resize}\0{dataset.folder}\0".encode())
     for name, (path, label) in zip(dataset.names, dataset.samples, strict=True):
         try:
             status = os.stat(path)
@@ -160,22 +161,19 @@ def decode(path: str, resize: int) -> Pixels:
         OSError, ValueError, SyntaxError, Image.DecompressionBombError: what Pillow says of a file that is no image,
             is cut off, or is too large.
     """
-    with warnings.catch_warnings():
-        # A picture of 90 to 180 million pixels is large, not an attack: Pillow's own limit for that is an error.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(path) as image:
-            width, height = image.size
-            short, long = sorted(image.size)
-            if Image.MAX_IMAGE_PIXELS and resize * resize * long / short > Image.MAX_IMAGE_PIXELS:
-                raise ValueError(f"its sides, {width} x {height}, are too unequal to resize")
-            image.load()
-            rgb = image if image.mode == "RGB" else image.convert("RGB")
-            if short != resize:
-                scaled = int(resize * long / short)  # torchvision's own rounding
-                rgb = rgb.resize(
-                    (resize, scaled) if width < height else (scaled, resize), Image.Resampling.BILINEAR
-                )
-            return np.asarray(rgb)
+    with Image.open(path) as image:
+        width, height = image.size
+        short, long = sorted(image.size)
+        if Image.MAX_IMAGE_PIXELS and resize * resize * long / short > Image.MAX_IMAGE_PIXELS:
+            raise ValueError(f"its sides, {width} x {height}, are too unequal to resize")
+        image.load()
+        rgb = image if image.mode == "RGB" else image.convert("RGB")
+        if short != resize:
+            scaled = int(resize * long / short)  # torchvision's own rounding
+            rgb = rgb.resize(
+                (resize, scaled) if width < height else (scaled, resize), Image.Resampling.BILINEAR
+            )
+        return np.asarray(rgb)
 
 
 def write_store(path: Path, rows: Iterator[tuple[str, int, Decoded]], metadata: dict[str, str]) -> None:
@@ -202,7 +200,9 @@ def _decode_all(
             return Decoded(np.empty((0, 0, 3), np.uint8), str(error).replace(f" {sample[0]!r}", ""))
 
     total = len(dataset.samples)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        # A picture of 90 to 180 million pixels is large, not an attack: Pillow's own limit for that is an error.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         pending: list[Future[Decoded]] = []
         for start in range(0, total + ROWS_AT_ONCE, ROWS_AT_ONCE):
             # The next images are decoded while these are written.

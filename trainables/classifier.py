@@ -108,6 +108,8 @@ class ClassifierTrainable(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another trial's place, with everything built anew: nothing of the last trial is left."""
+        for part in ("_learner", "_train", "_val"):  # or a GPU would have to hold two trials at once
+            self.__dict__.pop(part, None)
         self.setup(new_config)
         return True
 

@@ -145,21 +145,20 @@ def _empty_cache() -> Iterator[None]:
 def _step(setting: Setting) -> Iterator[Measure]:
     """Compare the training loop with the bare step on one batch in memory."""
     session = open_session(setting.recipe(), torch.device(setting.device))
-    steps = 2
-    part = session.data.splits.train[: steps * setting.batch_size]
+    whole = max(1, min(2, len(session.data.splits.train) // setting.batch_size))
+    part = session.data.splits.train[: whole * setting.batch_size]
     batches, learner = session.train_batches(part), session.learner
     batch = session.source.gather(part[: setting.batch_size])
-    images = steps * min(setting.batch_size, len(part))
 
-    def bare() -> None:
-        for _ in range(steps):
-            learner.step(*batch)
+    def loop_rate() -> float:
+        start = time.perf_counter()
+        images = learner.train_epoch(batches).images
+        return images / (time.perf_counter() - start)
 
-    loop, alone = interleaved(
-        lambda: images / _seconds(lambda: learner.train_epoch(batches)),
-        lambda: images / _seconds(bare),
-        setting.repeats,
-    )
+    def bare_rate() -> float:
+        return whole * len(batch.labels) / _seconds(lambda: [learner.step(*batch) for _ in range(whole)])
+
+    loop, alone = interleaved(loop_rate, bare_rate, setting.repeats)
     yield _measure("train_images_per_s", loop, "images/s", "the training loop, from scratch")
     yield _measure("step_share", [x / y for x, y in zip(loop, alone, strict=True)], "", "loop over bare step")
 
@@ -278,15 +277,19 @@ def _starts(setting: Setting) -> Iterator[Measure]:
     """Time `upsweep run` up to its first training step, with no store and with one."""
     with tempfile.TemporaryDirectory() as storage:
         sweep = _sweep_file(setting, Path(storage), trials=1, epochs=1)
+        cold = []
+        for _ in range(3):  # each takes as long as decoding everything
+            with _empty_cache():
+                cold.append(_first_step(sweep, Path(storage)))
         with _empty_cache():
-            cold = [_first_step(sweep, Path(storage))]
+            _first_step(sweep, Path(storage))
             warm = [_first_step(sweep, Path(storage)) for _ in range(setting.repeats)]
     yield _measure("start_cold_s", cold, "s", "from `upsweep run` to the first step, decoding everything")
     yield _measure("start_warm_s", warm, "s", "from `upsweep run` to the first step, with a store")
 
 
 def _first_step(sweep: Path, storage: Path) -> float:
-    """Return the seconds from the command to the first step: to the first epoch's line, less the epoch itself."""
+    """Return the seconds from the command to the first step: to its only epoch's line, less the epoch itself."""
     import pandas as pd
 
     start = time.perf_counter()
@@ -296,16 +299,24 @@ def _first_step(sweep: Path, storage: Path) -> float:
         text=True,
     ) as process:
         assert process.stdout is not None
-        seen = next(time.perf_counter() for line in process.stdout if "trial 0 epoch 1/" in line)
+        seen = next(
+            (time.perf_counter() for line in process.stdout if line.split("  ")[-1].startswith("trial 0 ")),
+            None,
+        )
         process.stdout.read()
+    if seen is None:
+        raise RuntimeError(
+            "the sweep that times the start ended without an epoch; run `upsweep run` on the data to see why"
+        )
     epochs = pd.read_parquet(storage / "bench" / "epochs.parquet")
     return seen - start - float(epochs["seconds"].iloc[0])
 
 
 def _sweep(setting: Setting) -> Iterator[Measure]:
-    """Run eight trials on two slots, and compare the wall time with what the trials themselves computed."""
+    """Run eight trials, two at once where there is room, and compare the wall time with what the trials themselves computed."""
     import pandas as pd
 
+    slots = 2 if setting.device == "cuda" else min(2, CPU_THREADS)
     with tempfile.TemporaryDirectory() as storage:
         short = _sweep_file(setting, Path(storage), trials=2, epochs=2)
         _run(short)
@@ -315,12 +326,12 @@ def _sweep(setting: Setting) -> Iterator[Measure]:
         )
         wall = _seconds(lambda: _run(sweep))
         trials = pd.read_parquet(Path(storage) / "bench" / "trials.parquet")
-    own = float(trials["seconds"].sum()) / 2
+    own = float(trials["seconds"].sum()) / slots
     yield _measure(
         "sweep_overhead",
         [100 * (wall / own - 1)],
         "%",
-        f"eight trials on two slots: {wall:.0f} s for {own:.0f} s",
+        f"eight trials, {slots} at once: {wall:.0f} s for {own:.0f} s",
     )
 
 
@@ -344,6 +355,6 @@ def _sweep_file(setting: Setting, storage: Path, trials: int, epochs: int) -> Pa
         f"train: {{max_epochs: {epochs}}}\n"
         f"search: {{points: [{points}]}}\n"
         f"stop: {{up: null}}\nretrain: null\nstorage: {storage}\n"
-        f"resources: {{max_concurrent: 2}}\n"
+        f"resources: {{max_concurrent: 2, gpus: {0.5 if setting.device == 'cuda' else 0}}}\n"
     )
     return path

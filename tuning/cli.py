@@ -126,14 +126,15 @@ def bench(
         root = str(open_folder(data).root)
 
         from tuning.bench import Setting, measure_all
+        from tuning.results import write_measures
         from tuning.summary import measures_table
 
         setting = Setting.of(root, arch, quick)
-        measures = list(measure_all(setting, lambda text: console.print(text, soft_wrap=True)))
-        if out is not None:
-            from tuning.results import write_measures
-
-            write_measures(out, measures)
+        measures = []
+        for measure in measure_all(setting, lambda text: console.print(text, soft_wrap=True)):
+            measures.append(measure)
+            if out is not None:  # each time, so that what has been measured is not lost
+                write_measures(out, measures)
     console.print(measures_table(measures))
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import ray
+from ray.exceptions import RayTaskError
+
+from data_utils.errors import InputError
 
 Arguments = ParamSpec("Arguments")
 Item = TypeVar("Item")
@@ -84,13 +87,19 @@ def stream(
     A task, since the driver's own machine may have no GPU.
 
     Raises:
-        ray.exceptions.RayError: the function raised, or its worker died.
+        InputError: the function raised one.
+        ray.exceptions.RayError: it raised something else, or its worker died.
     """
     task: Any = ray.remote(num_cpus=where.cpus, num_gpus=where.gpus, num_returns="streaming", max_retries=0)(
         generate
     )
     for reference in task.remote(*args, **kwargs):
-        yield ray.get(reference)
+        try:
+            yield ray.get(reference)
+        except RayTaskError as error:
+            if isinstance(error.cause, InputError):  # as it was raised, without the worker's traceback
+                raise error.cause from None
+            raise
 
 
 def _gpus() -> int:

@@ -32,6 +32,8 @@ Scalar = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
 """A hyperparameter's value."""
 
 LARGEST_SEED = 2**63 - 1
+LARGEST = 10**9
+"""Of any other whole number, so that every one fits its column."""
 
 
 class Settings(BaseModel):
@@ -47,16 +49,16 @@ class DataSettings(Settings):
     """Folder that holds one folder of images a class (or Caltech-101's own), or `sample` for the embedded digits."""
     on_bad_image: Literal["error", "skip"] = "error"
     """What to do about images that cannot be decoded: refuse to start and name them, or leave them out."""
-    resize: int = Field(256, ge=1)
+    resize: int = Field(256, ge=1, le=LARGEST)
     """Short side in pixels that every image is resized to, once."""
-    image_size: int = Field(224, ge=1)
+    image_size: int = Field(224, ge=1, le=LARGEST)
     """Side in pixels of the square crop that a network sees."""
     transform: Literal["auto", "scratch", "transfer"] = "auto"
     """Normalisation: mean 0.5 and std 0.5, or ImageNet's. `auto` is `transfer` when there are weights, or one of the
     paper's augmentations."""
-    batch_size: int = Field(256, ge=1)
+    batch_size: int = Field(256, ge=1, le=LARGEST)
     """Images a training step."""
-    eval_batch_size: int = Field(256, ge=1)
+    eval_batch_size: int = Field(256, ge=1, le=LARGEST)
     """Images at once in validation and test."""
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     """Seed of the split of a folder that has no lists."""
@@ -81,7 +83,7 @@ class ModelSettings(Settings):
     """What to start from: `imagenet`, a .safetensors or state-dict file (which may hold some layers only), or null."""
     freeze: Literal["features", "classifier"] | None = None
     """Part that is not trained: the convolutions, the classifier, or null."""
-    hidden: int = Field(4096, ge=1)
+    hidden: int = Field(4096, ge=1, le=LARGEST)
     """Width of the classifier's hidden layers; torchvision's is 4096."""
     init: Literal["torchvision", "kaiming"] = "torchvision"
     """Initial values of what `weights` does not hold."""
@@ -105,13 +107,13 @@ def _augmentation(value: str | list[Any]) -> str | list[Any]:
 class TrainSettings(Settings):
     """How a trial trains: the paper's Algorithm 1."""
 
-    max_epochs: int = Field(200, ge=1)
+    max_epochs: int = Field(200, ge=1, le=LARGEST)
     """Epochs at most."""
     optimizer: Literal["sgd"] = "sgd"
     """Optimizer."""
     lr: float = Field(0.01, gt=0, allow_inf_nan=False)
     """Initial learning rate."""
-    step_size: int = Field(30, ge=1)
+    step_size: int = Field(30, ge=1, le=LARGEST)
     """Epochs after which the rate is multiplied by gamma, again and again."""
     gamma: float = Field(0.1, gt=0, le=1)
     """What the rate is multiplied by."""

@@ -19,8 +19,8 @@ from data_utils.errors import InputError
 from data_utils.normalization import NORMALIZATIONS
 from trainables.classifier import ClassifierTrainable
 from tuning import cluster
+from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.config import Sweep
-from tuning.kept import keep_features, recipes_with_features
 from tuning.plan import SWEEP_FILE, Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
@@ -143,9 +143,15 @@ class CheckpointDropper(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Remove what is left of the trial's checkpoints."""
-        if trial.path:
-            for checkpoint in Path(trial.path).glob("checkpoint_*"):
-                shutil.rmtree(checkpoint)
+        self._drop(trial)
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Remove them after a failure for good, too."""
+        self._drop(trial)
+
+    def _drop(self, trial: Trial) -> None:
+        for checkpoint in Path(trial.path).glob("checkpoint_*") if trial.path else []:
+            shutil.rmtree(checkpoint)
 
 
 def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
@@ -164,7 +170,9 @@ def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
     try:
         if overwrite and (folder / SWEEP_FILE).is_file():
             shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=overwrite)
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise FileExistsError(folder)
         with aside(folder / SWEEP_FILE) as part, part.open("w", encoding="utf-8") as file:
             YAML(typ="safe").dump(settings, file)
     except FileExistsError as error:
@@ -178,19 +186,25 @@ def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
 
 
 def _prepare(todo: Plan, progress: Progress, overwrite: bool) -> Path:
-    """Decode what has not been decoded, make the folder, compute what features are not kept; return the folder."""
+    """Decode and compute what is not kept yet, then make the folder and return it."""
     progress.stage(f"opening the images of {todo.sweep.data.root}")
     data = todo.trials[0].recipe.data(lambda done, total: progress.count("images decoded", done, total))
     if todo.fresh:
         progress.stage(f"initialised, as the weight file does not hold them: {', '.join(todo.fresh)}")
+    for recipe in recipes_ahead(todo.trials):
+        progress.stage(f"opening what {recipe.arch}'s trials share")
+        cores = todo.whole_machine.cpus
+        try:
+            for done, total in cluster.stream(compute_ahead, todo.whole_machine, recipe, todo.device, cores):
+                progress.count("images computed ahead", done, total)
+        except RayError as error:
+            problem = (
+                f"cannot be computed: {_last_line(error)}; lower data.eval_batch_size or free memory and disk"
+            )
+            raise InputError(f"what {recipe.arch}'s trials share", [problem]) from error
     folder = claim_folder(todo, overwrite)
     if data.skipped:
         write_skipped(folder, todo.sweep.name, data.skipped)
-    for recipe in recipes_with_features(todo.trials):
-        progress.stage(f"opening the features of {recipe.arch}'s frozen part")
-        cores = todo.whole_machine.cpus
-        for done, total in cluster.stream(keep_features, todo.whole_machine, recipe, todo.device, cores):
-            progress.count("features computed", done, total)
     return folder
 
 
@@ -222,9 +236,14 @@ def _retrain(todo: Plan, winner: Pick, seed: int, progress: Progress) -> Retrain
             if not isinstance(event, int):
                 return event
             progress.count("retrain epoch", event, winner.epoch)
-    except RayError as error:
-        return Failed(seed, next(line for line in reversed(str(error).splitlines()) if line.strip()))
+    except (RayError, InputError) as error:
+        return Failed(seed, _last_line(error))
     return Failed(seed, "its task ended without a result")
+
+
+def _last_line(error: Exception) -> str:
+    """Return what was raised in the end; Ray puts the worker's whole traceback before it."""
+    return next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
 
 
 def _write_retrained(folder: Path, todo: Plan, winner: Pick, ends: Sequence[RetrainEnd]) -> None:

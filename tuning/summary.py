@@ -66,7 +66,7 @@ def cache_table(files: Sequence[CachedFile]) -> Table:
     """Return what the cache holds as a table."""
     table = Table("kind", "GB", "written", "file", box=None, pad_edge=False)
     for file in files:
-        written = datetime.fromtimestamp(file.used).astimezone().strftime("%Y-%m-%d %H:%M")
+        written = datetime.fromtimestamp(file.written).astimezone().strftime("%Y-%m-%d %H:%M")
         table.add_row(file.kind, f"{file.bytes / 1e9:.2f}", written, Text(file.path.name))
     return table
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torchvision.transforms.v2.functional import center_crop, pil_to_tensor, resize
+from torchvision.transforms.v2.functional import pil_to_tensor, resize
 
 from data_utils.caltech101 import Caltech101
 from data_utils.pixel_store import PixelStore, store_key
@@ -49,7 +49,7 @@ def test_more_images_than_a_record_batch_holds(tmp_path: Path) -> None:
 
 
 def test_the_resize_is_close_to_torchvisions_on_tensors(images: Path) -> None:
-    """Within 1 of 255 in the mean and 6 at most of `Resize(antialias=True)` on the decoded image; the crop is exact."""
+    """Within 1 of 255 in the mean and 6 at most of `Resize(antialias=True)` on the decoded image."""
     dataset = Caltech101(images)
     store = PixelStore.of(dataset, 50)
     for i, (path, _) in enumerate(dataset.samples):
@@ -58,9 +58,6 @@ def test_the_resize_is_close_to_torchvisions_on_tensors(images: Path) -> None:
         difference = (torch.from_numpy(store[i].copy()).permute(2, 0, 1).int() - reference.int()).abs()
         assert difference.float().mean() <= 1
         assert difference.max() <= 6
-        ours = torch.from_numpy(store[i].copy()).permute(2, 0, 1)
-        top, left = round((ours.shape[1] - 48) / 2), round((ours.shape[2] - 48) / 2)
-        assert torch.equal(ours[:, top : top + 48, left : left + 48], center_crop(ours, [48, 48]))
 
 
 def test_a_second_opening_decodes_nothing(images: Path) -> None:

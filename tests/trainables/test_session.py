@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from data_utils.normalization import NORMALIZATIONS
+from data_utils.offline import JoinedSource
+from data_utils.pixel_source import PixelSource
 from tests.trainables.test_classifier import RECIPE
 from trainables.learner import Learner
 from trainables.models import build
@@ -102,10 +105,16 @@ def test_offline_copies_are_pieces_of_their_image_with_its_label() -> None:
 
 
 def test_joined_sources_keep_the_order_of_the_indices() -> None:
-    """Images and copies come mixed, each with its own label."""
+    """Images and copies come mixed: each row is what its own source gives for its index, with its label."""
     session = open_session(OFFLINE, CPU)
     indices = session.data.splits.train[:6]
     copies = session._copies(indices, None)
-    batches = session.train_batches(indices)
-    labels = [int(label) for batch in batches.epoch(1) for label in batch.labels]
-    assert sorted(labels) == sorted([*copies.labels.tolist(), *session.data.store.labels[indices].tolist()])
+    size = len(session.data.store)
+    second = PixelSource(copies, 63, NORMALIZATIONS["scratch"], CPU)
+    mixed = np.array([size + 3, indices[0], size, indices[5], size + 11])
+    batch = JoinedSource(session.source, size, second).gather(mixed)
+    for row, index in enumerate(mixed):
+        source, own = (session.source, index) if index < size else (second, index - size)
+        alone = source.gather(np.array([own]))
+        assert torch.equal(batch.inputs[row], alone.inputs[0])
+        assert batch.labels[row] == alone.labels[0]

@@ -48,7 +48,7 @@ def test_what_can_be_tiny_runs_for_real(images: Path) -> None:
     }  # fmt: skip
     for measure in measures.values():
         assert measure.low <= measure.value <= measure.high
-    assert measures["step_share"].value > 0.1
+    assert 0.1 < measures["step_share"].value < 1.5  # a loop cannot be much faster than its own step
     assert measures["step_share"].n == 2
 
 
