@@ -33,7 +33,7 @@ def test_a_writer_that_fails_leaves_nothing_and_says_where(tmp_path: Path) -> No
         aside.write_text("half")
         raise OSError("no space left")
 
-    with pytest.raises(InputError, match="no space left.*UPSWEEP_CACHE"):
+    with pytest.raises(InputError, match=r"no space left.*UPSWEEP_CACHE"):
         kept(tmp_path / "x.arrow", read, fail)
     assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == []
 
