@@ -68,9 +68,7 @@ class Progress(tune.Callback):
             shown = "diverged" if accuracy is None else f"val_accuracy {percent(accuracy)}"
             best = best_epoch(self._recorder.epochs)
             so_far = (
-                f"; best so far {best.val_accuracy:.4f} (trial {best.trial}, epoch {best.epoch})"
-                if best
-                else ""
+                f"; best so far {_accuracy(best)} (trial {best.trial}, epoch {best.epoch})" if best else ""
             )
             self._line(
                 f"trial {trial.config[INDEX]} epoch {result['epoch']}/{self._max_epochs}: {shown}{so_far}"
