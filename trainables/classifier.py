@@ -1,5 +1,7 @@
 """The Ray Tune adapter of the learner: thin, so that training is the same with Ray and without."""
 
+import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -27,30 +29,50 @@ class ClassifierTrainable(tune.Trainable):
     """One trial: an epoch of training and a validation each step.
 
     Config: `recipe` (the fields of `Recipe`), `device` ("cpu" or "cuda"), `threads` to compute with on a CPU,
-    `max_epochs`, and `checkpoint_seconds`, the least time between checkpoints (None: none are taken).
+    `max_epochs`, and `checkpoint_seconds`, the least time between checkpoints (None: none are taken). Where trials share
+    epochs: `states`, {epoch: file} of the states to leave to others, and `shared`, the files of what another left to this
+    one: `rows`, the results of the first epochs, and `state`, the learner's after them (None: the trial ends with them).
     """
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Open the data, build the network."""
+        """Read the epochs that are given, or open the data and build the network."""
+        self._config = config
+        self._max_epochs: int = config["max_epochs"]
+        self._checkpoint_seconds: float | None = config["checkpoint_seconds"]
+        self._seconds_start = self._seconds_checkpoint = 0.0
+        shared = config.get("shared")
+        self._given: list[dict[str, Any]] = json.loads(Path(shared["rows"]).read_text()) if shared else []
+        self._told = 0
+        if not self._given:
+            self._open()
+
+    def _open(self) -> None:
         start = time.perf_counter()
+        config = self._config
         import torch
 
         from trainables.session import open_session
 
         torch.set_num_threads(config["threads"])
         self._device = torch.device(config["device"])
-        self._max_epochs: int = config["max_epochs"]
-        self._checkpoint_seconds: float | None = config["checkpoint_seconds"]
         session = open_session(Recipe(**config["recipe"]), self._device)
         self._learner = session.learner
         self._train = session.train_batches(session.data.splits.train)
         self._val = session.eval_batches(session.data.splits.val)
         self._checkpointed = time.perf_counter()
-        self._seconds_checkpoint = 0.0
         self._seconds_start = self._checkpointed - start
 
     def step(self) -> dict[str, Any]:
-        """Train an epoch, validate, and return `EpochMetrics` with the device's name."""
+        """Return the next epoch's `EpochMetrics` with the device's name: one that is given, or trained and validated."""
+        if self._told < len(self._given):
+            self._told += 1
+            return self._given[self._told - 1] | {"done": self._told >= self._max_epochs}
+        if not hasattr(self, "_learner"):
+            self._open()
+            self._load(Path(self._config["shared"]["state"]))
+        return self._train_and_validate()
+
+    def _train_and_validate(self) -> dict[str, Any]:
         from trainables.precision import device_name
 
         learner = self._learner
@@ -78,6 +100,7 @@ class ClassifierTrainable(tune.Trainable):
             SECONDS_CHECKPOINT: self._seconds_checkpoint,
         }
         self._seconds_start = self._seconds_checkpoint = 0.0
+        self._leave_state()
         done = learner.epoch >= self._max_epochs
         return (
             metrics.result()
@@ -91,20 +114,15 @@ class ClassifierTrainable(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the learner's state."""
-        start = time.perf_counter()
-        import torch
-
-        torch.save(self._learner.state_dict(), Path(checkpoint_dir, CHECKPOINT))
+        self._save(Path(checkpoint_dir, CHECKPOINT))
         self._checkpointed = time.perf_counter()
-        self._seconds_checkpoint += self._checkpointed - start
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Go on from a checkpoint folder; only tensors and plain values are read."""
-        import torch
-
-        self._learner.load_state_dict(
-            torch.load(Path(checkpoint, CHECKPOINT), self._device, weights_only=True)
-        )
+        if not hasattr(self, "_learner"):
+            self._open()
+        self._load(Path(checkpoint, CHECKPOINT))
+        self._told = len(self._given)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another trial's place, with everything built anew: nothing of the last trial is left."""
@@ -112,6 +130,26 @@ class ClassifierTrainable(tune.Trainable):
             self.__dict__.pop(part, None)
         self.setup(new_config)
         return True
+
+    def _leave_state(self) -> None:
+        """Leave the state of this epoch to the trials that go on from it, if there are any."""
+        if file := self._config.get("states", {}).get(str(self._learner.epoch)):
+            part = Path(f"{file}.{os.getpid()}")
+            part.parent.mkdir(parents=True, exist_ok=True)
+            self._save(part)
+            part.replace(file)
+
+    def _save(self, file: Path) -> None:
+        start = time.perf_counter()
+        import torch
+
+        torch.save(self._learner.state_dict(), file)
+        self._seconds_checkpoint += time.perf_counter() - start
+
+    def _load(self, file: Path) -> None:
+        import torch
+
+        self._learner.load_state_dict(torch.load(file, self._device, weights_only=True))
 
     def _checkpoint_is_due(self, now: float) -> bool:
         return self._checkpoint_seconds is not None and now - self._checkpointed >= self._checkpoint_seconds

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from data_utils.batches import EvalBatches, TrainBatches
 from data_utils.seeding import Stream, derive
 from trainables.precision import autocast_dtype
+from trainables.schedule import stepped_lr
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Learner:
     Args:
         model: trained in place; parameters without gradient are left alone and take no optimizer state.
         forward: the part of the model that the batches' inputs go into; the whole of it by default.
-        lr, step_size, gamma: epoch e (from 1) trains at lr * gamma ** ((e - 1) // step_size).
+        lr, step_size, gamma: of `trainables.schedule.stepped_lr`.
         seed: of dropout.
         precision: "fp32", "bf16" or "auto"; see `trainables.precision`.
 
@@ -94,7 +95,7 @@ class Learner:
 
     def lr_at(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 1."""
-        return self._lr * self._gamma ** ((epoch - 1) // self._step_size)
+        return stepped_lr(epoch, self._lr, self._step_size, self._gamma)
 
     def train_epoch(self, batches: TrainBatches) -> Training:
         """Train one epoch; it ends as soon as a batch's loss is not finite."""

@@ -29,6 +29,7 @@ from tuning.results import aside, write_epochs, write_predictions, write_skipped
 from tuning.retrain import Failed, Retrained, RetrainEnd, retrain
 from tuning.search import PointSearch
 from tuning.selection import Pick, pick
+from tuning.sharing import Sharing, forks
 from tuning.space import TrialSpec
 from tuning.wording import counted
 
@@ -77,16 +78,20 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
     with Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress:
         folder = _prepare(todo, progress, overwrite)
         progress.stage(f"{counted(len(todo.trials), 'trial')}, {todo.at_once} at once")
+        max_epochs = sweep.train.max_epochs
+        sharing = Sharing(forks(todo.trials, max_epochs), recorder, sweep.stop, max_epochs, folder)
         run_trials(
             ClassifierTrainable,
-            [_trial_config(spec, todo) for spec in todo.trials],
+            [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in todo.trials],
             folder=folder,
             cpus=sweep.resources.cpus,
             gpus=todo.gpus,
             max_concurrent=sweep.resources.max_concurrent,
             stopper=make_stopper(sweep.stop),
             callbacks=[recorder, progress, CheckpointDropper(), _tensorboard()],
+            sharing=sharing,
         )
+        sharing.drop()
         epochs, trials = recorder.epochs, recorder.trials()
         write_epochs(folder, epochs)
         write_trials(folder, trials)
@@ -111,17 +116,19 @@ def run_trials(
     max_concurrent: int | None,
     stopper: tune.Stopper,
     callbacks: Sequence[tune.Callback],
+    sharing: Sharing | None = None,
 ) -> None:
     """Run trials of any trainable on Ray Tune, one a configuration; what happens reaches the callbacks.
 
     Args:
         folder: absolute; Ray's own files go into its `ray` folder.
         cpus, gpus: of a trial.
+        sharing: of the trials that need not compute their first epochs; by default all do.
     """
     tune.Tuner(
         tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
         tune_config=tune.TuneConfig(
-            search_alg=PointSearch(configs),
+            search_alg=PointSearch(configs, sharing),
             num_samples=len(configs),
             max_concurrent_trials=max_concurrent,
             reuse_actors=True,

@@ -7,6 +7,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from trainables.metrics import (
+    COMPUTED_BY,
     DEVICE,
     DIVERGED,
     EPOCH,
@@ -53,6 +54,7 @@ class Recorder(tune.Callback):
             diverged=result[DIVERGED],
             seconds=result[SECONDS],
             images_per_second=result[IMAGES_PER_SECOND],
+            computed_by=result.get(COMPUTED_BY, index),
         )
         self._epochs[index] = [r for r in self._epochs[index] if r.epoch < row.epoch] + [row]
         profile = self._profiles[index]
@@ -83,6 +85,17 @@ class Recorder(tune.Callback):
     def epochs(self) -> list[EpochRow]:
         """The rows of all epochs, by trial and epoch."""
         return [row for spec in self._specs for row in self._epochs[spec.index]]
+
+    def has_ended(self, index: int) -> bool:
+        """Return whether a trial came to its own end, good or bad."""
+        return index in self._ended
+
+    def result(self, row: EpochRow) -> dict[str, Any]:
+        """Return what another trial reports that shares the epoch."""
+        return row.metrics.result() | {
+            COMPUTED_BY: row.computed_by,
+            DEVICE: self._workers[row.trial].device,
+        }
 
     def of(self, index: int) -> list[EpochRow]:
         """Return the rows of one trial's epochs."""

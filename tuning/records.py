@@ -1,10 +1,16 @@
 """What happened, as rows: after the driver, rows are the only currency."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
-from trainables.metrics import DIVERGED, TRAIN_LOSS, TRAINING_ITERATION, VAL_ACCURACY
+from trainables.metrics import (
+    DIVERGED,
+    TRAIN_LOSS,
+    TRAINING_ITERATION,
+    VAL_ACCURACY,
+    EpochMetrics,
+)
 from tuning.config import StopSettings
 from tuning.space import TrialSpec
 from tuning.stoppers import UpStopper
@@ -40,6 +46,14 @@ class EpochRow:
     diverged: bool
     seconds: float
     images_per_second: float
+    computed_by: int
+    """The trial that computed it: an earlier one where both train alike."""
+
+    @property
+    def metrics(self) -> EpochMetrics:
+        """What the trainable reported."""
+        values = {one.name: getattr(self, one.name) for one in fields(EpochMetrics)}
+        return EpochMetrics(**values)
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,7 @@ class TrialRow:
     best_epoch: int | None
     best_val_accuracy: float | None
     seconds: float
+    """Of the epochs that it computed itself."""
     host: str | None
     device: str | None
     error: str | None
@@ -98,7 +113,7 @@ def trial_row(
         outcome, reason = Outcome.ERRORED, None
     elif epochs and epochs[-1].diverged:
         outcome, reason = Outcome.DIVERGED, f"{TRAIN_LOSS}: not finite at epoch {epochs[-1].epoch}"
-    elif (reason := _stop_reason(stop, epochs)) is not None:
+    elif (reason := stop_reason(stop, epochs)) is not None:
         outcome = Outcome.STOPPED_UP
     elif len(epochs) >= max_epochs:
         outcome, reason = (
@@ -118,7 +133,7 @@ def trial_row(
         epochs_run=len(epochs),
         best_epoch=best.epoch if best else None,
         best_val_accuracy=best.val_accuracy if best else None,
-        seconds=sum(row.seconds for row in epochs),
+        seconds=sum(row.seconds for row in epochs if row.computed_by == spec.index),
         host=worker.host if worker else None,
         device=worker.device if worker else None,
         error=error,
@@ -132,7 +147,8 @@ def best_epoch(epochs: Sequence[EpochRow]) -> EpochRow | None:
     return max(measured, key=lambda row: (row.val_accuracy, -row.epoch), default=None)
 
 
-def _stop_reason(stop: StopSettings, epochs: Sequence[EpochRow]) -> str | None:
+def stop_reason(stop: StopSettings, epochs: Sequence[EpochRow]) -> str | None:
+    """Return why the last of these epochs ends a trial, or None."""
     stopper = make_stopper(stop)
     for row in epochs:
         result = {TRAINING_ITERATION: row.epoch, VAL_ACCURACY: row.val_accuracy, DIVERGED: row.diverged}

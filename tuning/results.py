@@ -47,6 +47,7 @@ _EPOCH_FIELDS: _Fields = [
     ("diverged", pa.bool_()),
     ("seconds", pa.float64()),
     ("images_per_second", pa.float64()),
+    ("computed_by", pa.int32()),
 ]
 _KEY_FIELDS: _Fields = [
     ("sweep", pa.string()),

@@ -1,27 +1,36 @@
 """The search points as Ray Tune asks for them, one flat configuration a trial."""
 
+import json
 from typing import Any
 
 from ray.tune.search import Searcher
 
+from tuning.recorder import INDEX
+from tuning.sharing import Sharing
+
+SHARED = "shared"
+"""The configuration key that says where the epochs are that a trial need not compute; see `Sharing.inherited`."""
+
 
 class PointSearch(Searcher):
-    """Suggests given configurations in their order, each once.
+    """Suggests given configurations in their order, each once; one that shares epochs, when these have been computed.
 
     Ray's own grid search would nest them under one key, or multiply them out again.
     """
 
-    def __init__(self, configs: list[dict[str, Any]]):
+    def __init__(self, configs: list[dict[str, Any]], sharing: Sharing | None = None):
         super().__init__()
-        self._configs = configs
-        self._suggested = 0
+        self._waiting = list(configs)
+        self._sharing = sharing
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
-        """Return the next configuration, or None when all have been suggested."""
-        if self._suggested == len(self._configs):
-            return None
-        self._suggested += 1
-        return self._configs[self._suggested - 1]
+        """Return the next configuration that may start, or None when there is none, for now or for good."""
+        sharing = self._sharing
+        for config in self._waiting:
+            if sharing is None or sharing.may_start(config[INDEX]):
+                self._waiting.remove(config)
+                return config if sharing is None else config | {SHARED: sharing.inherited(config[INDEX])}
+        return None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -29,11 +38,12 @@ class PointSearch(Searcher):
         """Learn nothing: the points are given."""
 
     def save(self, checkpoint_path: str) -> None:
-        """Write how many have been suggested."""
+        """Write which have not been suggested."""
         with open(checkpoint_path, "w", encoding="utf-8") as file:
-            file.write(str(self._suggested))
+            json.dump([config[INDEX] for config in self._waiting], file)
 
     def restore(self, checkpoint_path: str) -> None:
-        """Go on after those suggested before `save`."""
+        """Go on with those not suggested before `save`."""
         with open(checkpoint_path, encoding="utf-8") as file:
-            self._suggested = int(file.read())
+            left = json.load(file)
+        self._waiting = [config for config in self._waiting if config[INDEX] in left]

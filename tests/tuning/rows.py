@@ -30,6 +30,7 @@ def curve(trial: int, *accuracies: float | None) -> list[EpochRow]:
             a is None,
             2.0,
             9.0,
+            trial,
         )
         for epoch, a in enumerate(accuracies, 1)
     ]

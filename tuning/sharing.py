@@ -1,0 +1,124 @@
+"""Trials that train the same at first: an epoch that several share is computed by one of them, and told by all.
+
+A trial that shares epochs with an earlier one waits until that one has trained them. It then reports the same rows, and
+goes on from the state in which the other left the last of them.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from trainables.recipe import Recipe
+from trainables.schedule import stepped_lr
+from tuning.config import StopSettings
+from tuning.recorder import Recorder
+from tuning.records import stop_reason
+from tuning.space import TrialSpec
+
+FOLDER = "shared"
+"""Within a sweep's folder, while its trials run: the epochs and states that one trial leaves to others."""
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Where a trial leaves the one that it shares its first epochs with."""
+
+    parent: int
+    """The earlier trial."""
+    epochs: int
+    """Epochs they share, at most all."""
+
+
+@dataclass
+class _Node:
+    """An epoch in the tree of all schedules."""
+
+    trial: int
+    """The first trial that trains it, which computes it."""
+    following: dict[float, "_Node"] = field(default_factory=dict)
+    """{learning rate of the epoch after: that epoch}"""
+
+
+def forks(trials: Iterable[TrialSpec], max_epochs: int) -> dict[int, Fork]:
+    """Return {trial: fork} for every trial whose first epoch an earlier one trains as well.
+
+    Two trials train alike as long as their learning rates agree, if all else is equal: their schedules are paths in a
+    tree, of which each node is computed once.
+    """
+    roots: dict[str, _Node] = {}
+    found: dict[int, Fork] = {}
+    for spec in trials:
+        recipe = spec.recipe
+        rates = [
+            stepped_lr(epoch, recipe.lr, recipe.step_size, recipe.gamma) for epoch in range(1, max_epochs + 1)
+        ]
+        node = roots.setdefault(_but_for_schedule(recipe), _Node(spec.index))
+        shared = 0
+        while shared < max_epochs and rates[shared] in node.following:
+            node = node.following[rates[shared]]
+            shared += 1
+        if shared:
+            found[spec.index] = Fork(node.trial, shared)
+        for rate in rates[shared:]:
+            node.following[rate] = node = _Node(spec.index)
+    return found
+
+
+class Sharing:
+    """What a sweep's trials leave to each other.
+
+    Args:
+        folder: of the sweep; every worker can read and write it.
+        recorder: told of every epoch.
+    """
+
+    def __init__(
+        self, forks: Mapping[int, Fork], recorder: Recorder, stop: StopSettings, max_epochs: int, folder: Path
+    ):
+        self._forks, self._recorder, self._stop, self._max_epochs = forks, recorder, stop, max_epochs
+        self._folder = folder / FOLDER
+
+    def states(self, index: int) -> dict[str, str]:
+        """Return {epoch: file} of the states that a trial has to leave."""
+        at = {f.epochs for f in self._forks.values() if f.parent == index and f.epochs < self._max_epochs}
+        return {str(epoch): str(self._state(Fork(index, epoch))) for epoch in sorted(at)}
+
+    def may_start(self, index: int) -> bool:
+        """Return whether all that a trial shares is there, or will never be."""
+        fork = self._forks.get(index)
+        return fork is None or self._recorder.has_ended(fork.parent) or self._is_trained(fork)
+
+    def inherited(self, index: int) -> dict[str, str | None] | None:
+        """Write down what a trial that may start shares, and return where: `rows`, and `state` if it goes on from one.
+
+        None if it starts at its first epoch: it shares nothing, or the other failed before it had trained it.
+        """
+        fork = self._forks.get(index)
+        if fork is None:
+            return None
+        rows = self._recorder.of(fork.parent)[: fork.epochs]
+        state = self._state(fork)
+        ends = fork.epochs == self._max_epochs or stop_reason(self._stop, rows) is not None
+        if not (ends and rows) and not (self._is_trained(fork) and state.is_file()):
+            return None
+        file = self._folder / f"rows_{index:05d}.json"
+        file.parent.mkdir(exist_ok=True)
+        results = [self._recorder.result(row) for row in rows]
+        file.write_text(json.dumps(results), encoding="utf-8")
+        return {"rows": str(file), "state": None if ends else str(state)}
+
+    def drop(self) -> None:
+        """Remove what was left, once all trials have ended."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _is_trained(self, fork: Fork) -> bool:
+        return len(self._recorder.of(fork.parent)) >= fork.epochs
+
+    def _state(self, fork: Fork) -> Path:
+        return self._folder / f"trial_{fork.parent:05d}_epoch_{fork.epochs:05d}.pt"
+
+
+def _but_for_schedule(recipe: Recipe) -> str:
+    return repr(replace(recipe, lr=0.0, step_size=1, gamma=1.0))
