@@ -250,7 +250,7 @@ def _all(todo: "Plan", name: str) -> str:
 def _summarise(result: "SweepResult") -> None:
     """Print how a sweep ended."""
     from tuning.records import Outcome
-    from tuning.results import load
+    from tuning.results import load, over_seeds
     from tuning.retrain import Retrained
     from tuning.summary import trials_table
 
@@ -283,6 +283,13 @@ def _summarise(result: "SweepResult") -> None:
         )
     for end in result.retrained:
         console.print(_retrain_line(end), style=None if isinstance(end, Retrained) else "red", soft_wrap=True)
+    if len(result.tested) > 1:
+        overall = over_seeds([end.accuracy for end in result.tested])
+        console.print(
+            f"over {len(result.tested)} seeds: test accuracy {percent(overall.mean)} ± {percent(overall.std or 0.0)} "
+            "(mean and standard deviation)",
+            soft_wrap=True,
+        )
     console.print(f"files: {result.folder}", soft_wrap=True, highlight=False)
     for file in sorted(path.name for path in result.folder.iterdir() if path.is_file()):
         console.print(f"  {file}", highlight=False)

@@ -21,6 +21,7 @@ from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.config import Sweep
+from tuning.live_tables import LiveTables
 from tuning.plan import SWEEP_FILE, Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
@@ -88,7 +89,7 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
             gpus=todo.gpus,
             max_concurrent=sweep.resources.max_concurrent,
             stopper=make_stopper(sweep.stop),
-            callbacks=[recorder, progress, CheckpointDropper(), _tensorboard()],
+            callbacks=[recorder, progress, LiveTables(folder, recorder), CheckpointDropper(), _tensorboard()],
             sharing=sharing,
         )
         sharing.drop()

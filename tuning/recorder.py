@@ -105,6 +105,10 @@ class Recorder(tune.Callback):
         """Return a row a trial, once all have ended."""
         return [self.trial(spec.index) for spec in self._specs]
 
+    def ended(self) -> list[TrialRow]:
+        """Return the rows of the trials that have ended."""
+        return [self.trial(spec.index) for spec in self._specs if spec.index in self._ended]
+
     def trial(self, index: int) -> TrialRow:
         """Return the row of a trial that has ended."""
         return trial_row(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -83,6 +84,8 @@ _TEST_FIELDS: _Fields = [
     ("test_accuracy", pa.float64()),
     ("test_mean_class_accuracy", pa.float64()),
     ("test_loss", pa.float64()),
+    ("test_accuracy_mean", pa.float64()),
+    ("test_accuracy_std", pa.float64()),
     ("train_images", pa.int32()),
     ("split_digest", pa.string()),
     ("versions", pa.string()),
@@ -107,6 +110,19 @@ class Frames:
     trials: pd.DataFrame | None
     test: pd.DataFrame | None
     predictions: pd.DataFrame | None
+
+
+class OverSeeds(NamedTuple):
+    """A figure over retrains that differ in their seed alone."""
+
+    mean: float
+    std: float | None
+    """Sample standard deviation (n - 1); None of a single one."""
+
+
+def over_seeds(values: Sequence[float]) -> OverSeeds:
+    """Return mean and standard deviation of at least one value."""
+    return OverSeeds(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
 def load(path: str | Path) -> Frames:
@@ -152,7 +168,8 @@ def write_trials(folder: Path, rows: Sequence[TrialRow]) -> None:
 
 
 def write_test(folder: Path, sweep: str, spec: TrialSpec, tested: Sequence[Retrained]) -> None:
-    """Write `test.parquet`, a row a retrain."""
+    """Write `test.parquet`, a row a retrain; the mean and standard deviation over all of them stand in each."""
+    overall = over_seeds([one.accuracy for one in tested])
     values = [
         {
             "sweep": sweep,
@@ -163,6 +180,8 @@ def write_test(folder: Path, sweep: str, spec: TrialSpec, tested: Sequence[Retra
             "test_accuracy": one.accuracy,
             "test_mean_class_accuracy": one.mean_class_accuracy,
             "test_loss": one.loss,
+            "test_accuracy_mean": overall.mean,
+            "test_accuracy_std": overall.std,
             "train_images": one.train_images,
             "split_digest": one.split_digest,
             "versions": json.dumps(one.versions),

@@ -211,10 +211,17 @@ def test_an_interrupt_keeps_the_rows_and_retrains_nothing(tmp_path: Path) -> Non
     sweep = sample_sweep(
         tmp_path, train={"max_epochs": 500}, search={"points": [{"lr": 0.01}]}, stop={"up": None}
     )
-    timer = threading.Timer(20, os.kill, (os.getpid(), signal.SIGINT))
+    seen: list[int] = []
+
+    def look_and_interrupt() -> None:
+        seen.append(len(load(sweep.folder).epochs))  # type: ignore[arg-type]
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(20, look_and_interrupt)
     timer.start()
     result = run(sweep)
     timer.join()
+    assert seen[0] > 0  # the tables can be read while it runs
     assert result.interrupted
     assert result.pick is None
     assert not result.ok

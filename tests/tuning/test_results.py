@@ -1,5 +1,6 @@
 """The tables: explicit types whatever the rows, whole or absent, and back as dataframes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from data_utils.errors import InputError
 from tests.tuning.rows import curve, specs
 from tuning.config import StopSettings
 from tuning.records import trial_row
-from tuning.results import aside, load, write_epochs, write_predictions, write_test, write_trials
+from tuning.results import aside, load, over_seeds, write_epochs, write_predictions, write_test, write_trials
 from tuning.retrain import Retrained
 from tuning.space import TUNABLE
 
@@ -45,7 +46,7 @@ def test_the_tables_have_the_promised_columns(tmp_path: Path) -> None:
     write_all(tmp_path)
     assert pq.read_schema(tmp_path / "epochs.parquet").names == [
         "sweep", "trial", "epoch", "lr", "train_loss", "val_loss", "val_accuracy", "diverged", "seconds",
-        "images_per_second",
+        "images_per_second", "computed_by",
     ]  # fmt: skip
     assert pq.read_schema(tmp_path / "trials.parquet").names == [
         "sweep", "trial", *CONFIG, "outcome", "stop_reason", "epochs_run", "best_epoch",
@@ -54,7 +55,7 @@ def test_the_tables_have_the_promised_columns(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert pq.read_schema(tmp_path / "test.parquet").names == [
         "sweep", "trial", *CONFIG, "epochs", "seed", "test_accuracy",
-        "test_mean_class_accuracy", "test_loss", "train_images", "split_digest", "versions",
+        "test_mean_class_accuracy", "test_loss", "test_accuracy_mean", "test_accuracy_std", "train_images", "split_digest", "versions",
     ]  # fmt: skip
     assert pq.read_schema(tmp_path / "predictions.parquet").names == [
         "sweep", "seed", "path", "label", "predicted", "probability", "top5", "top5_probability",
@@ -88,6 +89,15 @@ def test_predictions_name_the_likeliest_classes_first(tmp_path: Path) -> None:
     assert frames.predictions["predicted"].tolist() == ["ant", "ant"]
     assert frames.predictions["top5"].map(list).tolist() == [["ant", "bee"], ["ant", "bee"]]
     assert frames.predictions["probability"].tolist() == [0.75, 0.5]
+
+
+def test_the_mean_over_seeds_stands_in_every_row(tmp_path: Path) -> None:
+    """0.5 and 0.6: mean 0.55, sample standard deviation 0.05 * sqrt(2); a single one has no deviation."""
+    write_test(tmp_path, "s", specs()[0], [RETRAINED, replace(RETRAINED, seed=4, accuracy=0.6)])
+    table = pq.read_table(tmp_path / "test.parquet").to_pydict()
+    assert table["test_accuracy_mean"] == pytest.approx([0.55, 0.55])
+    assert table["test_accuracy_std"] == pytest.approx([0.0707107, 0.0707107])
+    assert over_seeds([0.5]) == (0.5, None)
 
 
 def test_one_sweep_or_a_folder_of_sweeps(tmp_path: Path) -> None:
