@@ -125,6 +125,13 @@ def check_weights(arch: str, classes: int, weights: str | Path, hidden: int = HI
     return _fitting(model, read_weights(arch, weights), str(weights))[1]
 
 
+def state_bytes(arch: str, classes: int, hidden: int = HIDDEN) -> int:
+    """Return what a saved model of these sizes takes, without building it."""
+    with torch.device("meta"):
+        model = _construct(arch, classes, hidden)
+    return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+
+
 def read_weights(arch: str, weights: str | Path) -> State:
     """Read "imagenet" or a weight file as {parameter name: tensor}; no code in the file is run.
 

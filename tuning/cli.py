@@ -58,6 +58,9 @@ STORAGE = Annotated[
 NAME = Annotated[str | None, typer.Option(help="Name of the sweep, instead of the file's `name`.")]
 
 
+SCALE = Annotated[str | None, typer.Option(help="A smaller version that the study file names.")]
+
+
 @app.command()
 def run(
     file: FILE,
@@ -81,9 +84,49 @@ def run(
 
 
 @app.command()
-def validate(file: FILE, overrides: SET = None, storage: STORAGE = None, name: NAME = None) -> None:
-    """Say what a sweep would do and need, and run nothing."""
+def study(
+    file: Annotated[Path, typer.Argument(help="Study file (YAML).", show_default=False)],
+    scale: SCALE = None,
+    overrides: SET = None,
+    storage: STORAGE = None,
+    name: NAME = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Run again what is done.")] = False,
+) -> None:
+    """Run a study: its sweeps one after the other, and the table of all; called again, it goes on with what is not done.
+
+    Exits as `run` does.
+    """
+    console = _console()
     with _input_errors():
+        from tuning.study_file import load_study
+
+        loaded = load_study(file, overrides, scale, _given(storage, name))
+        from tuning.study import run_study
+
+        result = run_study(loaded, overwrite=overwrite, console=console)
+        _show_study(result.folder, console)
+    for left, why in result.left_out.items():
+        console.print(f"{left} was left out: {why}", style="red", soft_wrap=True)
+    if result.interrupted:
+        console.print(
+            "interrupted: call it again to go on with what is not done", style="red", soft_wrap=True
+        )
+    raise typer.Exit(INTERRUPTED if result.interrupted else 0 if result.ok else 1)
+
+
+@app.command()
+def validate(
+    file: FILE, scale: SCALE = None, overrides: SET = None, storage: STORAGE = None, name: NAME = None
+) -> None:
+    """Say what a sweep, or a study, would do and need, and run nothing."""
+    with _input_errors():
+        from tuning.study_file import is_study
+
+        if is_study(file):
+            _describe_study(file, scale, overrides, _given(storage, name))
+            return
+        if scale is not None:
+            raise InputError("--scale", ["is for studies; a sweep's settings are changed by --set"])
         sweep = _load(file, overrides, storage, name)
         from tuning.plan import plan
 
@@ -215,8 +258,57 @@ def _fail(message: str, code: int) -> NoReturn:
 def _load(file: Path, overrides: list[str] | None, storage: str | None, name: str | None) -> "Sweep":
     from tuning.config import load_sweep
 
+    return load_sweep(file, overrides, _given(storage, name))
+
+
+def _given(storage: str | None, name: str | None) -> dict[str, str]:
     given = {"storage": storage, "name": name}
-    return load_sweep(file, overrides, {key: value for key, value in given.items() if value is not None})
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _show_study(folder: Path, console: Console) -> None:
+    """Print a study's table, and in what its sweeps differ from their files."""
+    from tuning.results import load_study_rows
+    from tuning.study_table import study_notes, study_table
+
+    rows = load_study_rows(folder)
+    if rows is None:
+        return
+    console.print(study_table(rows))
+    for note in study_notes(rows):
+        console.print(note, soft_wrap=True, highlight=False)
+    console.print(f"files: {folder}", soft_wrap=True, highlight=False)
+
+
+def _describe_study(
+    file: Path, scale: str | None, overrides: list[str] | None, given: dict[str, str]
+) -> None:
+    """Print what a study would do, sweep by sweep, and what it would cost."""
+    from trainables.models import state_bytes
+    from tuning.study import plan_study
+    from tuning.study_file import load_study
+
+    loaded = load_study(file, overrides, scale, given)
+    plans = plan_study(loaded)
+    console = _console()
+    console.print(f"study {loaded.name}: {counted(len(plans), 'sweep')} in {loaded.folder}", soft_wrap=True)
+    for todo in plans:
+        console.print(f"\n{todo.sweep.name}", style="bold")
+        _describe(todo)
+    trials, epochs = sum(len(todo.trials) for todo in plans), sum(todo.epochs for todo in plans)
+    models = [
+        state_bytes(recipe.arch, todo.classes, recipe.hidden)
+        for todo in plans
+        for recipe in [todo.trials[0].recipe]
+    ]
+    stores = {(todo.settings["data"]["root"], todo.sweep.data.resize): todo.store_bytes for todo in plans}
+    console.print(
+        f"\nin all: {counted(trials, 'trial')}, {epochs} epochs at most with the retrains, and on disk about "
+        f"{sum(stores.values()) / 1e9:.2f} GB of decoded images, "
+        f"{sum(models) / 1e9:.2f} GB of models, and while trials run up to "
+        f"{max(2 * m * todo.at_once for m, todo in zip(models, plans, strict=True)) / 1e9:.2f} GB of checkpoints",
+        soft_wrap=True,
+    )
 
 
 def _describe(todo: "Plan") -> None:
@@ -226,10 +318,11 @@ def _describe(todo: "Plan") -> None:
     gigabyte = 1e9
     rows = {
         "trials": f"{len(todo.trials)} of at most {counted(sweep.train.max_epochs, 'epoch')}, {todo.at_once} at once",
+        "epochs": f"{todo.epochs} at most, the retrain's among them; what trials share counts once",
         "classes": str(todo.classes),
         "images": f"{todo.train} train, {todo.val} validation, {todo.test} test ({split}, digest {todo.split_digest})",
         "network": f"{_all(todo, 'arch')}, weights {recipe.weights}, frozen {_all(todo, 'freeze')}, {recipe.transform} transform",
-        "resources": f"{counted(sweep.resources.cpus, 'CPU')} and {todo.gpus:g} GPUs a trial",
+        "resources": f"{counted(todo.cpus, 'CPU')} and {todo.gpus:g} GPUs a trial",
         "disk": f"about {todo.store_bytes / gigabyte:.2f} GB of decoded images in the cache "
         f"({todo.cache_free / gigabyte:.0f} GB free), {todo.storage_free / gigabyte:.0f} GB free at {sweep.folder}",
     }

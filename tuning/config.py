@@ -202,11 +202,18 @@ def _gpus(value: Any) -> Any:
     raise PydanticCustomError("gpus", "must be auto, a fraction of a GPU, or a whole number of GPUs")
 
 
+def _cpus(value: Any) -> Any:
+    if value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+        return value
+    raise PydanticCustomError("cpus", "must be auto, or a whole number of CPU cores of at least 1")
+
+
 class ResourceSettings(Settings):
     """What a trial takes of a machine."""
 
-    cpus: int = Field(1, ge=1)
-    """CPU cores a trial, and threads it computes with."""
+    cpus: Annotated[int | Literal["auto"], BeforeValidator(_cpus)] = 1
+    """CPU cores a trial, and threads it computes with. `auto`: where trials compute on the CPU and are fewer than the
+    cores, an equal share of a machine's cores each; otherwise 1."""
     gpus: Annotated[float | Literal["auto"], BeforeValidator(_gpus)] = "auto"
     """GPUs a trial; a fraction lets several share one. `auto`: one if there is any."""
     max_concurrent: int | None = Field(None, ge=1)
@@ -255,9 +262,8 @@ def load_sweep(
     try:
         sweep = Sweep.model_validate(file.values)
     except ValidationError as error:
-        raise InputError(
-            file.source, _problems(error, file) + _search_problems(_search_alone(file), file)
-        ) from error
+        found = setting_problems(error, file, Sweep)
+        raise InputError(file.source, found + _search_problems(_search_alone(file), file)) from error
     if problems := _search_problems(sweep, file):
         raise InputError(file.source, problems)
     return sweep
@@ -318,19 +324,19 @@ def explain(error: ErrorDetails, keys: list[str]) -> str:
     )
 
 
-def _problems(error: ValidationError, file: SweepFile) -> list[str]:
-    """Return one line a place; a union's several complaints about one value are one problem."""
+def setting_problems(error: ValidationError, file: SweepFile, settings: type[BaseModel]) -> list[str]:
+    """Return one line a place of a file of `settings`; a union's several complaints about one value are one problem."""
     problems: dict[Place, str] = {}
     for details in error.errors(include_url=False):
-        place, keys = _written(details["loc"], file.values)
+        place, keys = _written(details["loc"], file.values, settings)
         problems.setdefault(place, f"{file.where(place)}: {dotted(place)}: {explain(details, keys)}")
     return list(problems.values())
 
 
-def _written(location: Place, values: Any) -> tuple[Place, list[str]]:
+def _written(location: Place, values: Any, settings: type[BaseModel]) -> tuple[Place, list[str]]:
     """Return the place in the file (without the union tags that pydantic adds), and the keys its section knows."""
     place: list[str | int] = []
-    section: type[BaseModel] | None = Sweep
+    section: type[BaseModel] | None = settings
     for i, part in enumerate(location):
         in_list = isinstance(values, list) and isinstance(part, int) and part < len(values)
         there = in_list or (isinstance(values, dict) and part in values)
@@ -345,8 +351,10 @@ def _written(location: Place, values: Any) -> tuple[Place, list[str]]:
 
 def _section(holder: type[BaseModel] | None, key: str | int) -> type[BaseModel] | None:
     """Return the settings class of a key, if it holds one."""
+    if isinstance(key, int):  # an item of a list of settings
+        return holder
     if holder is None or key not in holder.model_fields:
         return None
-    annotation = holder.model_fields[str(key)].annotation
+    annotation = holder.model_fields[key].annotation
     candidates = [annotation, *getattr(annotation, "__args__", ())]
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)

@@ -21,6 +21,7 @@ from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.config import Sweep
+from tuning.ending import Ending, write_ending
 from tuning.live_tables import LiveTables
 from tuning.plan import SWEEP_FILE, Plan, plan
 from tuning.progress import Progress
@@ -85,7 +86,7 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
             ClassifierTrainable,
             [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in todo.trials],
             folder=folder,
-            cpus=sweep.resources.cpus,
+            cpus=todo.cpus,
             gpus=todo.gpus,
             max_concurrent=sweep.resources.max_concurrent,
             stopper=make_stopper(sweep.stop),
@@ -104,7 +105,21 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
             for seed in sweep.retrain.seeds:
                 retrained.append(_retrain(todo, winner, seed, progress))
                 _write_retrained(folder, todo, winner, retrained)  # each time: a later failure loses none
-    return SweepResult(folder, trials, winner, retrained)
+        result = SweepResult(folder, trials, winner, retrained)
+        write_ending(folder, _ending(todo, result))
+    return result
+
+
+def _ending(todo: Plan, result: SweepResult) -> Ending:
+    best = result.pick
+    return Ending(
+        ok=result.ok,
+        winner=best.trial if best else None,
+        epochs=best.epoch if best else None,
+        train_images=todo.train,
+        val_images=todo.val,
+        test_images=todo.test,
+    )
 
 
 def run_trials(
@@ -168,13 +183,8 @@ def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
     Raises:
         InputError: it is there already, or cannot be made.
     """
-    sweep, recipe = todo.sweep, todo.trials[0].recipe
+    sweep = todo.sweep
     folder = sweep.folder
-    settings = sweep.model_dump()
-    settings["storage"] = str(folder.parent)
-    settings["data"] |= {"root": recipe.root, "transform": recipe.transform}
-    settings["model"]["weights"] = recipe.weights
-    settings["resources"]["gpus"] = todo.gpus
     try:
         if overwrite and (folder / SWEEP_FILE).is_file():
             shutil.rmtree(folder)
@@ -182,7 +192,7 @@ def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
         if any(folder.iterdir()):
             raise FileExistsError(folder)
         with aside(folder / SWEEP_FILE) as part, part.open("w", encoding="utf-8") as file:
-            YAML(typ="safe").dump(settings, file)
+            YAML(typ="safe").dump(todo.settings, file)
     except FileExistsError as error:
         raise InputError(
             str(folder), ["is there already; give another --name, or --overwrite to replace it"]
@@ -222,7 +232,7 @@ def _trial_config(spec: TrialSpec, todo: Plan) -> dict[str, Any]:
         "point": spec.point,
         "recipe": asdict(spec.recipe),
         "device": todo.device,
-        "threads": todo.sweep.resources.cpus,
+        "threads": todo.cpus,
         "max_epochs": todo.sweep.train.max_epochs,
         "checkpoint_seconds": todo.sweep.faults.checkpoint_seconds,
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from data_utils.caches import cache_dir
 from data_utils.errors import InputError
@@ -15,6 +15,7 @@ from data_utils.splits import Splits
 from trainables.architectures import MIN_IMAGE_SIZE
 from tuning.cluster import Machine, machines
 from tuning.config import Sweep
+from tuning.sharing import forks
 from tuning.space import TrialSpec, trial_specs
 
 SWEEP_FILE = "sweep.yaml"
@@ -41,6 +42,8 @@ class Plan:
     """Whether the split is that of the folder's lists."""
     fresh: list[str]
     """Parameters that the weight file lacks."""
+    cpus: int
+    """CPU cores a trial."""
     gpus: float
     """GPUs a trial."""
     at_once: int
@@ -51,6 +54,25 @@ class Plan:
     """About what the decoded images take."""
     cache_free: int
     storage_free: int
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The sweep's settings with what was relative or `auto` written out."""
+        recipe = self.trials[0].recipe
+        settings = self.sweep.model_dump()
+        settings["storage"] = str(self.sweep.folder.parent)
+        settings["data"] |= {"root": recipe.root, "transform": recipe.transform}
+        settings["model"]["weights"] = recipe.weights
+        settings["resources"] |= {"cpus": self.cpus, "gpus": self.gpus}
+        return settings
+
+    @property
+    def epochs(self) -> int:
+        """Epochs to compute at most: those that trials share count once, the retrain's with them."""
+        most = self.sweep.train.max_epochs
+        shared = sum(fork.epochs for fork in forks(self.trials, most).values())
+        retrains = len(self.sweep.retrain.seeds) if self.sweep.retrain else 0
+        return (len(self.trials) + retrains) * most - shared
 
     @property
     def device(self) -> str:
@@ -72,6 +94,7 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
     folder = _collect(problems, lambda: _look_at_folder(sweep))
     there = machines()
     gpus = _gpus(sweep, there)
+    cpus = _cpus(sweep, there, gpus, len(trials))
     fresh: list[str] = []
     if folder and sweep.model.weights is not None:
         from trainables.models import check_weights  # and PyTorch with it, which no other check needs
@@ -84,12 +107,12 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
         for arch in sorted({t.recipe.arch for t in trials})
         if sweep.data.image_size < MIN_IMAGE_SIZE[arch]
     ]
-    problems += _resource_problems(sweep, gpus, there)
+    problems += _resource_problems(cpus, gpus, there)
     free = [_collect(problems, partial(_free, *place)) for place in _places(sweep)]
     problems += _name_problems(sweep, overwrite)
     if problems or folder is None:
         raise InputError(f"sweep {sweep.name!r}", problems)
-    fitting = sum(machine.fits(sweep.resources.cpus, gpus) for machine in there)
+    fitting = sum(machine.fits(cpus, gpus) for machine in there)
     return Plan(
         sweep=sweep,
         trials=trials,
@@ -100,6 +123,7 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
         split_digest=folder.splits.digest,
         listed=folder.listed,
         fresh=fresh,
+        cpus=cpus,
         gpus=gpus,
         at_once=min(fitting, len(trials), sweep.resources.max_concurrent or fitting),
         whole_machine=_whole_machine(there, gpus),
@@ -138,14 +162,21 @@ def _gpus(sweep: Sweep, there: list[Machine]) -> float:
     return float(any(machine.gpus for machine in there)) if wanted == "auto" else float(wanted)
 
 
+def _cpus(sweep: Sweep, there: list[Machine], gpus: float, trials: int) -> int:
+    wanted = sweep.resources.cpus
+    if wanted != "auto":
+        return wanted
+    at_once = min(trials, sweep.resources.max_concurrent or trials)
+    return 1 if gpus else max(1, max(machine.cpus for machine in there) // at_once)
+
+
 def _whole_machine(there: list[Machine], gpus: float) -> Machine:
     largest = max((m for m in there if m.gpus or not gpus), key=lambda m: m.cpus)
     return Machine(largest.cpus, 1 if gpus else 0)
 
 
-def _resource_problems(sweep: Sweep, gpus: float, there: list[Machine]) -> list[str]:
+def _resource_problems(cpus: int, gpus: float, there: list[Machine]) -> list[str]:
     """Return which demands of a trial no machine can meet; a trial never spans two."""
-    cpus = sweep.resources.cpus
     most_gpus, most_cpus = max(m.gpus for m in there), max(m.cpus for m in there)
     problems = []
     if gpus > most_gpus:

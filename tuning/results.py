@@ -7,7 +7,7 @@ import os
 import platform
 import statistics
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -31,13 +31,14 @@ EPOCHS, TRIALS, TEST, PREDICTIONS = (
     f"{name}.parquet" for name in ("epochs", "trials", "test", "predictions")
 )
 SKIPPED = "skipped.parquet"
+STUDY = "study.parquet"
 
 TOP = 5
 """How many classes a prediction names, at most."""
 
-_Fields = list[tuple[str, pa.DataType]]
+Fields = list[tuple[str, pa.DataType]]
 
-_EPOCH_FIELDS: _Fields = [
+_EPOCH_FIELDS: Fields = [
     ("sweep", pa.string()),
     ("trial", pa.int32()),
     ("epoch", pa.int32()),
@@ -50,7 +51,7 @@ _EPOCH_FIELDS: _Fields = [
     ("images_per_second", pa.float64()),
     ("computed_by", pa.int32()),
 ]
-_KEY_FIELDS: _Fields = [
+_KEY_FIELDS: Fields = [
     ("sweep", pa.string()),
     ("trial", pa.int32()),
     ("config_lr", pa.float64()),
@@ -65,7 +66,7 @@ _KEY_FIELDS: _Fields = [
     ("config_freeze", pa.string()),
 ]
 """What names a trial: every hyperparameter that a sweep may search, so that sweeps can be told apart."""
-_TRIAL_FIELDS: _Fields = [
+_TRIAL_FIELDS: Fields = [
     ("outcome", pa.string()),
     ("stop_reason", pa.string()),
     ("epochs_run", pa.int32()),
@@ -78,7 +79,7 @@ _TRIAL_FIELDS: _Fields = [
     ("device", pa.string()),
     ("error", pa.string()),
 ]
-_TEST_FIELDS: _Fields = [
+_TEST_FIELDS: Fields = [
     ("epochs", pa.int32()),
     ("seed", pa.int64()),
     ("test_accuracy", pa.float64()),
@@ -90,7 +91,7 @@ _TEST_FIELDS: _Fields = [
     ("split_digest", pa.string()),
     ("versions", pa.string()),
 ]
-_PREDICTION_FIELDS: _Fields = [
+_PREDICTION_FIELDS: Fields = [
     ("sweep", pa.string()),
     ("seed", pa.int64()),
     ("path", pa.string()),
@@ -146,9 +147,19 @@ def load(path: str | Path) -> Frames:
     return Frames(**frames)
 
 
+def load_study_rows(folder: Path) -> pd.DataFrame | None:
+    """Read `study.parquet` of a study's folder, or return None if there is none yet.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    path = folder / STUDY
+    return _read(path) if path.is_file() else None
+
+
 def write_epochs(folder: Path, rows: Iterable[EpochRow]) -> None:
     """Write `epochs.parquet`."""
-    _write(folder / EPOCHS, [asdict(row) for row in rows], _EPOCH_FIELDS)
+    write_table(folder / EPOCHS, [asdict(row) for row in rows], _EPOCH_FIELDS)
 
 
 def write_trials(folder: Path, rows: Sequence[TrialRow]) -> None:
@@ -164,7 +175,7 @@ def write_trials(folder: Path, rows: Sequence[TrialRow]) -> None:
         }
         for row in rows
     ]
-    _write(folder / TRIALS, values, [*_KEY_FIELDS, *_TRIAL_FIELDS])
+    write_table(folder / TRIALS, values, [*_KEY_FIELDS, *_TRIAL_FIELDS])
 
 
 def write_test(folder: Path, sweep: str, spec: TrialSpec, tested: Sequence[Retrained]) -> None:
@@ -188,7 +199,7 @@ def write_test(folder: Path, sweep: str, spec: TrialSpec, tested: Sequence[Retra
         }
         for one in tested
     ]
-    _write(folder / TEST, values, [*_KEY_FIELDS, *_TEST_FIELDS])
+    write_table(folder / TEST, values, [*_KEY_FIELDS, *_TEST_FIELDS])
 
 
 def write_predictions(folder: Path, sweep: str, tested: Sequence[Retrained]) -> None:
@@ -212,13 +223,13 @@ def write_predictions(folder: Path, sweep: str, tested: Sequence[Retrained]) -> 
                     "top5_probability": probabilities[top],
                 }
             )
-    _write(folder / PREDICTIONS, values, _PREDICTION_FIELDS)
+    write_table(folder / PREDICTIONS, values, _PREDICTION_FIELDS)
 
 
 def write_skipped(folder: Path, sweep: str, skipped: dict[str, str]) -> None:
     """Write `skipped.parquet`, a row an image that was left out as it could not be decoded."""
     values = [{"sweep": sweep, "path": path, "reason": reason} for path, reason in skipped.items()]
-    _write(folder / SKIPPED, values, [(name, pa.string()) for name in ("sweep", "path", "reason")])
+    write_table(folder / SKIPPED, values, [(name, pa.string()) for name in ("sweep", "path", "reason")])
 
 
 def write_measures(path: Path, measures: Sequence[Measure]) -> None:
@@ -228,11 +239,11 @@ def write_measures(path: Path, measures: Sequence[Measure]) -> None:
         InputError: the file cannot be written.
     """
     host = {"host": platform.node(), "processor": processor_name(), "torch": version("torch")}
-    fields: _Fields = [("measure", pa.string()), *((name, pa.float64()) for name in ("value", "low", "high"))]
+    fields: Fields = [("measure", pa.string()), *((name, pa.float64()) for name in ("value", "low", "high"))]
     fields += [("unit", pa.string()), ("n", pa.int32()), ("meaning", pa.string())]
     fields += [(name, pa.string()) for name in host]
     try:
-        _write(path, [vars(measure) | host for measure in measures], fields)
+        write_table(path, [vars(measure) | host for measure in measures], fields)
     except OSError as error:
         raise InputError(str(path), [f"cannot be written ({error}); name another file with --out"]) from error
 
@@ -269,7 +280,8 @@ def _umask() -> int:
     return current
 
 
-def _write(path: Path, rows: list[dict[str, Any]], fields: _Fields) -> None:
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -> None:
+    """Write rows as Parquet with these columns, aside and renamed; what a row lacks is null."""
     schema = pa.schema(fields)
     table = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
     with aside(path) as part:

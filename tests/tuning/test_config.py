@@ -80,7 +80,7 @@ extra: 1
             "line 11: stop.up.ties: must be 'stop' or 'reset', but got 'maybe'",
             "line 12: retrain.seeds: must have at least 1 items, but got []",
             "line 13: resources.gpus: must be auto, a fraction of a GPU, or a whole number of GPUs, but got -1",
-            "line 13: resources.cpus: must be a whole number, but got True",
+            "line 13: resources.cpus: must be auto, or a whole number of CPU cores of at least 1, but got True",
             "line 14: extra: unknown key; the keys here are name, data, model, train, search, stop, retrain, resources, "
             "faults, storage",
         ]

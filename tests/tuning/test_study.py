@@ -1,0 +1,127 @@
+"""A study on a real Ray: what one sweep hands to the next, going on, and the table."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data_utils.errors import InputError
+from tuning.ending import ENDING, read_ending
+from tuning.results import load, load_study_rows
+from tuning.study import StudyResult, plan_study, run_study
+from tuning.study_file import Study, load_study
+from tuning.study_table import study_notes
+
+pytestmark = pytest.mark.usefixtures("local_ray")
+
+SWEEP = """name: first
+data: {root: sample, resize: 64, image_size: 64, batch_size: 100}
+model: {arch: alexnet, hidden: 16, init: kaiming}
+train: {max_epochs: 3}
+search: {points: [{lr: 0.0001}, {lr: 0.01}, {lr: 1.0e+25}]}
+"""
+STUDY = """name: both
+sweeps:
+  - {file: sweep.yaml}
+  - {file: sweep.yaml, name: second, best_point_of: first, set: {train.seed: 1}}
+  - {file: sweep.yaml, name: hopeless, set: {search.points: [{lr: 1.0e+25}]}}
+  - {file: sweep.yaml, name: orphan, best_point_of: hopeless}
+scales:
+  small: {train.max_epochs: 2}
+figures:
+  - {run: first (0.01), sweep: first, point: {lr: 0.01}, val_accuracy: 0.5, epoch: 9, stopped: never, test_accuracy: 0.25}
+  - {run: first (1e25), sweep: first, point: {lr: 1.0e+25}, stopped: NaN at 1}
+  - {run: second, sweep: second}
+"""
+
+
+def loaded(folder: Path, *overrides: str) -> Study:
+    """Return the study, in a folder of its own."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sweep.yaml").write_text(SWEEP)
+    (folder / "study.yaml").write_text(STUDY)
+    return load_study(folder / "study.yaml", list(overrides), "small", {"storage": str(folder / "runs")})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the study lies."""
+    return tmp_path_factory.mktemp("study")
+
+
+@pytest.fixture(scope="module")
+def study(folder: Path, local_ray: None) -> StudyResult:
+    """Run the study."""
+    return run_study(loaded(folder))
+
+
+def rows(result: StudyResult) -> pd.DataFrame:
+    """Return the study's table."""
+    found = load_study_rows(result.folder)
+    assert found is not None
+    return found
+
+
+def test_the_best_point_is_handed_on(study: StudyResult) -> None:
+    """A rate of 0.01 learns most in two epochs, so the second sweep tries it alone; without a winner none is handed."""
+    trials = load(study.folder / "second").trials
+    assert trials is not None
+    assert trials["config_lr"].tolist() == [0.01]
+    assert not study.ok
+    assert study.left_out == {"orphan": "hopeless has no winner whose hyperparameters it could try"}
+    assert {name: one.ok for name, one in study.ended.items()} == {
+        "first": True,
+        "second": True,
+        "hopeless": False,
+    }
+
+
+def test_the_table_has_the_papers_figures_beside_ours(study: StudyResult) -> None:
+    """Of the trial with the figure's point, or the winner; the test is the winner's alone."""
+    table = rows(study).set_index("run")
+    first = load(study.folder / "first")
+    assert first.trials is not None
+    assert first.test is not None
+    best, nan, second, hopeless = (
+        table.loc[run] for run in ("first (0.01)", "first (1e25)", "second", "hopeless")
+    )
+    assert (best["paper_val_accuracy"], best["paper_epoch"], best["paper_stopped"]) == (0.5, 9, "never")
+    assert best["val_accuracy"] == first.trials["best_val_accuracy"][1]
+    assert best["test_accuracy"] == first.test["test_accuracy"].item()
+    assert best["test_low"] < best["test_accuracy"] < best["test_high"]
+    assert (nan["outcome"], nan["epochs_run"]) == ("diverged", 1)
+    assert pd.isna(nan["test_accuracy"])
+    assert second["sweep"] == "second"
+    assert pd.isna(hopeless["trial"])
+
+
+def test_every_figure_says_how_it_is_scaled(study: StudyResult) -> None:
+    """By the scale's name, and by what differs from the sweep file; what makes a sweep differ is not among it."""
+    table = rows(study)
+    assert set(table["scale"]) == {"small"}
+    assert set(table["differs"]) == {"train.max_epochs 3 -> 2"}
+    assert study_notes(table)[0] == "first differs: train.max_epochs 3 -> 2"
+
+
+def test_going_on_runs_only_what_is_not_done(study: StudyResult, folder: Path) -> None:
+    """The table is the same, and the sweep that was done is not touched."""
+    before, done = rows(study), (study.folder / "first" / ENDING).stat().st_mtime_ns
+    (study.folder / "second" / ENDING).unlink()
+    run_study(loaded(folder))
+    assert (study.folder / "first" / ENDING).stat().st_mtime_ns == done
+    pd.testing.assert_frame_equal(rows(study), before)
+
+
+def test_other_settings_for_what_is_done_are_refused(study: StudyResult, folder: Path) -> None:
+    """With the difference; --overwrite would run them again."""
+    with pytest.raises(InputError, match=r"is done with other settings \(train.max_epochs 2 -> 5\)"):
+        plan_study(loaded(folder, "train.max_epochs=5"))
+    assert len(plan_study(loaded(folder, "train.max_epochs=5"), overwrite=True)) == 4
+
+
+def test_an_ending_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Rather than taken for none, which would run the sweep again."""
+    (tmp_path / ENDING).write_text(json.dumps({"ok": True}))
+    with pytest.raises(InputError, match=r"ended\.json: cannot be read"):
+        read_ending(tmp_path)

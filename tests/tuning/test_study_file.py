@@ -1,0 +1,102 @@
+"""A study's file: what applies over what, and everything wrong with it at once."""
+
+from pathlib import Path
+
+import pytest
+
+from data_utils.errors import InputError
+from tuning.study_file import is_study, load_study
+
+SWEEP = """name: first
+data: {root: sample}
+model: {arch: alexnet, weights: imagenet}
+train: {max_epochs: 200}
+search: {points: [{lr: 0.1}, {lr: 0.01}]}
+"""
+STUDY = """name: both
+sweeps:
+  - {file: sweep.yaml, set: {model.weights: null}}
+  - {file: sweep.yaml, name: second, best_point_of: first}
+scales:
+  small: {train.max_epochs: 8, data.batch_size: 32}
+figures:
+  - {run: "first (0.1)", sweep: first, point: {lr: 0.1}, test_accuracy: 0.5}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return a study file beside its sweep file."""
+    (tmp_path / "sweep.yaml").write_text(SWEEP)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    return tmp_path / "study.yaml"
+
+
+def test_a_scale_is_overridden_by_set_and_what_makes_a_sweep_by_nothing(file: Path) -> None:
+    """The scratch sweep stays without weights, whatever weights the others are given."""
+    study = load_study(file, ["train.max_epochs=5", "model.weights=other.pth"], "small")
+    first, second = (member.sweep() for member in study.members)
+    assert (first.train.max_epochs, first.data.batch_size) == (5, 32)
+    assert (first.model.weights, second.model.weights) == (None, "other.pth")
+
+
+def test_each_scale_and_name_has_its_own_folder(file: Path) -> None:
+    """So a small study is never taken for the whole; sweeps lie in their study's folder."""
+    assert load_study(file).folder == Path("runs/both").resolve()
+    assert load_study(file, scale="small").folder == Path("runs/both-small").resolve()
+    named = load_study(file, None, "small", {"name": "mine", "storage": "/x"})
+    assert named.folder == Path("/x/mine")
+    assert [member.sweep().folder for member in named.members] == [
+        Path("/x/mine/first"),
+        Path("/x/mine/second"),
+    ]
+
+
+def test_a_handed_point_is_the_only_one(file: Path) -> None:
+    """With every hyperparameter that the other sweep searched."""
+    sweep = load_study(file).members[1].sweep({"lr": 0.01, "step_size": 45})
+    assert sweep.search.points == [{"lr": 0.01, "step_size": 45}]
+
+
+def test_a_study_is_told_from_a_sweep(file: Path) -> None:
+    """By its sweeps; a file that is no YAML is none."""
+    assert is_study(file)
+    assert not is_study(file.with_name("sweep.yaml"))
+    assert not is_study(file.with_name("none.yaml"))
+    file.write_text("sweeps: [")
+    assert not is_study(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("name: both", "nam: both"), "line 1: nam: unknown key; did you mean 'name'?"),
+        (("set: {model", "sets: {model"), "line 3: sweeps[0].sets: unknown key; did you mean 'set'?"),
+        (("name: second, ", ""), "sweeps[1].name: 'first' is another sweep's too; give it a name"),
+        (
+            ("best_point_of: first", "best_point_of: third"),
+            "must be an earlier sweep (first), but got 'third'",
+        ),
+        (("sweep: first", "sweep: frist"), "figures[0].sweep: must be one of first, second, but got 'frist'"),
+        (("0.5}", "50}"), "figures[0].test_accuracy: must be at most 1.0, but got 50"),
+        (("file: sweep.yaml, name", "file: none.yaml, name"), "no such sweep file"),
+        (
+            ("model.weights: null", "model.wieghts: null"),
+            "model.wieghts: unknown key; did you mean 'weights'?",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_wrong_is_named(file: Path, change: tuple[str, str], problem: str) -> None:
+    """With its place and the remedy."""
+    assert STUDY.count(change[0]) == 1
+    file.write_text(STUDY.replace(*change))
+    with pytest.raises(InputError) as caught:
+        load_study(file)
+    assert problem in str(caught.value)
+
+
+def test_a_scale_that_is_none_is_refused(file: Path) -> None:
+    """By name, with those that are."""
+    with pytest.raises(InputError, match="of which there are: small; but got 'tiny'"):
+        load_study(file, scale="tiny")

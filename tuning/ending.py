@@ -1,0 +1,49 @@
+"""The file that says a sweep has ended, and how: without it, what a folder holds is unfinished."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from data_utils.errors import InputError
+from tuning.results import aside
+
+ENDING = "ended.json"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a sweep ended; written after everything else."""
+
+    ok: bool
+    """Whether there is a winner, and neither a trial nor a retrain failed."""
+    winner: int | None
+    """The trial that was retrained."""
+    epochs: int | None
+    """For how many epochs."""
+    train_images: int
+    val_images: int
+    test_images: int
+
+
+def write_ending(folder: Path, ending: Ending) -> None:
+    """Write `ended.json`."""
+    with aside(folder / ENDING) as part:
+        part.write_text(json.dumps(asdict(ending), indent=2) + "\n", encoding="utf-8")
+
+
+def read_ending(folder: Path) -> Ending | None:
+    """Return how the sweep of a folder ended, or None if it has not.
+
+    Raises:
+        InputError: the file is not one of ours.
+    """
+    path = folder / ENDING
+    try:
+        return Ending(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        problem = (
+            f"cannot be read ({error}); the tables beside it stand: drop the file to run the sweep again"
+        )
+        raise InputError(str(path), [problem]) from error

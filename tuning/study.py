@@ -1,0 +1,130 @@
+"""A study: its sweeps one after the other, going on after an interruption with those that are not done."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from ruamel.yaml import YAML
+
+from data_utils.errors import InputError
+from tuning.differences import as_text, differences
+from tuning.driver import run
+from tuning.ending import Ending, read_ending
+from tuning.plan import SWEEP_FILE, Plan, plan
+from tuning.space import Point, trial_specs
+from tuning.study_file import Member, Study
+from tuning.study_table import write_study
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """How a study ended; everything else is in its folder's tables."""
+
+    folder: Path
+    ended: dict[str, Ending]
+    """{sweep: how it ended}, of those that have."""
+    left_out: dict[str, str]
+    """{sweep: why it could not run}: the sweep that it takes its point from has no winner."""
+    interrupted: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether every sweep ended well."""
+        return not self.interrupted and not self.left_out and all(one.ok for one in self.ended.values())
+
+
+def plan_study(study: Study, *, overwrite: bool = False) -> list[Plan]:
+    """Look at all that the sweeps need, and at what is done already, computing nothing.
+
+    A sweep whose point another hands to it is planned with that one's, or the first it may be.
+
+    Raises:
+        InputError: all that is wrong, or sweeps that are done with other settings.
+    """
+    problems: list[str] = []
+    plans = []
+    for member in study.members:
+        try:
+            todo = plan(member.sweep(_stand_in(study, member)), overwrite=True)
+            plans.append(todo)
+            if not overwrite and read_ending(member.folder):
+                problems += _changed(study, member, todo)
+        except InputError as error:
+            problems += [f"{error.subject}: {problem}" for problem in error.problems]
+    if problems:
+        raise InputError(f"study {study.name!r}", list(dict.fromkeys(problems)))
+    return plans
+
+
+def run_study(study: Study, *, overwrite: bool = False, console: Console | None = None) -> StudyResult:
+    """Run the sweeps that are not done, and write the study's table after each.
+
+    Args:
+        overwrite: whether sweeps that are done run again.
+        console: where progress goes; by default nowhere.
+
+    Raises:
+        InputError: something that a sweep needs is missing or does not fit; nothing has been trained.
+    """
+    plan_study(study, overwrite=overwrite)
+    say = _speaker(console)
+    ended: dict[str, Ending] = {}
+    left_out: dict[str, str] = {}
+    for place, member in enumerate(study.members, 1):
+        title = f"{study.name}, {place} of {len(study.members)}: {member.name}"
+        ending = None if overwrite else read_ending(member.folder)
+        point = _handed(study, member)
+        if member.best_point_of and point is None:
+            left_out[member.name] = f"{member.best_point_of} has no winner whose hyperparameters it could try"
+            say(f"{title}: left out, since {left_out[member.name]}")
+            continue
+        if ending is None:
+            say(title)
+            result = run(member.sweep(point), overwrite=True, console=console)
+            if result.interrupted:
+                return StudyResult(study.folder, ended, left_out, interrupted=True)
+            ending = read_ending(member.folder)
+        else:
+            say(f"{title}: is done already")
+        if ending:
+            ended[member.name] = ending
+        write_study(study)  # each time, so that who looks in between sees what there is
+    return StudyResult(study.folder, ended, left_out)
+
+
+def _speaker(console: Console | None) -> Callable[[str], None]:
+    return lambda text: (
+        console.print(text, style="bold", highlight=False, markup=False, soft_wrap=True) if console else None
+    )
+
+
+def _handed(study: Study, member: Member) -> Point | None:
+    """Return the winning point of the sweep that hands it to this one, if there is one already."""
+    if member.best_point_of is None:
+        return None
+    giver = next(one for one in study.members if one.name == member.best_point_of)
+    ending = read_ending(giver.folder)
+    if ending is None or ending.winner is None:
+        return None
+    return trial_specs(giver.sweep(_handed(study, giver)))[ending.winner].point
+
+
+def _stand_in(study: Study, member: Member) -> Point | None:
+    """Return the point that a sweep will be handed, or one that it may be."""
+    if member.best_point_of is None:
+        return None
+    giver = next(one for one in study.members if one.name == member.best_point_of)
+    return _handed(study, member) or trial_specs(giver.sweep(_stand_in(study, giver)))[0].point
+
+
+def _changed(study: Study, member: Member, todo: Plan) -> list[str]:
+    """Return in what a sweep that is done differs from what is asked for now."""
+    done = YAML(typ="safe", pure=True).load((member.folder / SWEEP_FILE).read_text(encoding="utf-8"))
+    changes = differences(done, todo.settings)
+    if not changes:
+        return []
+    return [
+        f"{member.folder} is done with other settings ({as_text(changes)}); ask for the same, "
+        f"give the study another --name, or --overwrite to run it again"
+    ]

@@ -1,0 +1,193 @@
+"""A study's file: the sweeps to run one after the other, what one hands to the next, and what a paper measured."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from data_utils.errors import InputError
+from tuning.config import Scalar, Settings, Sweep, load_sweep, setting_problems
+from tuning.space import Point, trial_specs
+from tuning.sweep_file import read_sweep_file
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+
+class StudySweep(Settings):
+    """One sweep of a study."""
+
+    file: str
+    """Its sweep file, relative to the study's."""
+    name: str | None = Field(None, pattern=NAME, max_length=100)
+    """Name of its folder; null: the sweep file's own."""
+    set: dict[str, Any] = Field({})
+    """Settings that make it this sweep, as `train.augment: augment-1`; neither a scale nor --set changes them."""
+    best_point_of: str | None = None
+    """An earlier sweep of the study: this one tries that one's best hyperparameters, and no others."""
+
+
+class Figure(Settings):
+    """What a paper measured; accuracies are shares of 1."""
+
+    run: str
+    """What the paper calls it."""
+    sweep: str
+    """Name of the study's sweep that repeats it."""
+    point: dict[str, Scalar] | None = None
+    """Hyperparameters of the trial; null: the winner's."""
+    val_accuracy: float | None = Field(None, ge=0, le=1)
+    """Best on validation."""
+    epoch: int | None = Field(None, ge=1)
+    """When."""
+    stopped: str | None = None
+    """When and why it stopped."""
+    test_accuracy: float | None = Field(None, ge=0, le=1)
+    """On test."""
+
+
+class StudySettings(Settings):
+    """A whole study file."""
+
+    name: str = Field(pattern=NAME, max_length=100)
+    """Name of the study's folder."""
+    storage: str = "runs"
+    """Folder that holds it."""
+    sweeps: list[StudySweep] = Field(min_length=1)
+    """In the order they run."""
+    scales: dict[str, dict[str, Any]] = Field({})
+    """{name: settings of all sweeps}: smaller versions of the study."""
+    figures: list[Figure] = Field([])
+    """What to compare with."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A sweep of a study, not yet resolved: its points may come from another."""
+
+    name: str
+    file: Path
+    general: list[str]
+    """Overrides of all sweeps: the scale's, then the command line's."""
+    own: list[str]
+    """Overrides that make it this sweep."""
+    folder: Path
+    best_point_of: str | None
+    """Name of the sweep that hands it its point."""
+
+    def sweep(self, point: Point | None = None) -> Sweep:
+        """Return the sweep, trying `point` alone if one is given.
+
+        Raises:
+            InputError: as `load_sweep`.
+        """
+        search = [] if point is None else [f"search={json.dumps({'points': [point]})}"]
+        return load_sweep(
+            self.file,
+            self.general + self.own + search,
+            {"name": self.name, "storage": str(self.folder.parent)},
+        )
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study file with its scale and overrides applied."""
+
+    name: str
+    scale: str | None
+    folder: Path
+    members: list[Member]
+    figures: list[Figure]
+
+
+def is_study(path: Path) -> bool:
+    """Return whether a file holds a study rather than a sweep; one that cannot be read is no study."""
+    try:
+        loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, YAMLError, ValueError):
+        return False
+    return isinstance(loaded, dict) and "sweeps" in loaded
+
+
+def load_study(
+    path: Path,
+    overrides: list[str] | None = None,
+    scale: str | None = None,
+    given: Mapping[str, str] | None = None,
+) -> Study:
+    """Read a study file and all its sweep files.
+
+    Args:
+        overrides: `a.b=c` for every sweep; what a sweep's own `set` holds stays.
+        scale: a name in `scales`; its settings come before the overrides.
+        given: `name` or `storage` of the study, in place of the file's.
+
+    Raises:
+        InputError: everything wrong with the study and its sweeps.
+    """
+    file = read_sweep_file(path, None, given)
+    try:
+        settings = StudySettings.model_validate(file.values)
+    except ValidationError as error:
+        raise InputError(file.source, setting_problems(error, file, StudySettings)) from error
+    if scale is not None and scale not in settings.scales:
+        there = ", ".join(settings.scales) or "none"
+        raise InputError(
+            "--scale", [f"must be a scale of {path}, of which there are: {there}; but got {scale!r}"]
+        )
+    name = settings.name if scale is None or (given and "name" in given) else f"{settings.name}-{scale}"
+    folder = Path(settings.storage).expanduser().resolve() / name
+    general = _overrides(settings.scales[scale]) if scale else []
+    general += overrides or []
+    members = [_member(one, path, folder, general) for one in settings.sweeps]
+    problems = _name_problems(settings, members)
+    if not problems:
+        problems = _sweep_problems(members)
+    if problems:
+        raise InputError(file.source, problems)
+    return Study(name, scale, folder, members, settings.figures)
+
+
+def _member(one: StudySweep, path: Path, folder: Path, general: list[str]) -> Member:
+    file = path.parent / one.file
+    name = one.name or str(read_sweep_file(file).values.get("name"))
+    return Member(name, file, general, _overrides(one.set), folder / name, one.best_point_of)
+
+
+def _overrides(settings: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={json.dumps(value)}" for key, value in settings.items()]  # JSON is YAML
+
+
+def _name_problems(settings: StudySettings, members: list[Member]) -> list[str]:
+    """Return names that occur twice or stand for no earlier sweep."""
+    problems, earlier = [], list[str]()
+    for i, member in enumerate(members):
+        if member.name in earlier:
+            problems.append(f"sweeps[{i}].name: {member.name!r} is another sweep's too; give it a name")
+        if member.best_point_of is not None and member.best_point_of not in earlier:
+            there = ", ".join(earlier) or "none"
+            problems.append(
+                f"sweeps[{i}].best_point_of: must be an earlier sweep ({there}), but got {member.best_point_of!r}"
+            )
+        earlier.append(member.name)
+    problems += [
+        f"figures[{i}].sweep: must be one of {', '.join(earlier)}, but got {figure.sweep!r}"
+        for i, figure in enumerate(settings.figures)
+        if figure.sweep not in earlier
+    ]
+    return problems
+
+
+def _sweep_problems(members: list[Member]) -> list[str]:
+    """Return what is wrong with the sweep files, each problem once."""
+    problems: list[str] = []
+    for member in members:
+        try:
+            trial_specs(member.sweep())
+        except InputError as error:
+            problems += [f"{error.subject}: {problem}" for problem in error.problems]
+    return list(dict.fromkeys(problems))

@@ -1,0 +1,181 @@
+"""A study's figures beside a paper's: each run, ours with its interval, and in what the settings differ."""
+
+import math
+from collections.abc import Hashable, Mapping
+from statistics import NormalDist
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+from rich.table import Table
+from rich.text import Text
+
+from tuning.config import load_sweep
+from tuning.differences import as_text, differences
+from tuning.ending import Ending, read_ending
+from tuning.plan import SWEEP_FILE
+from tuning.results import STUDY, load, write_table
+from tuning.study_file import Figure, Member, Study
+from tuning.wording import percent
+
+_FIELDS = [
+    ("study", pa.string()),
+    ("scale", pa.string()),
+    ("run", pa.string()),
+    ("sweep", pa.string()),
+    ("trial", pa.int32()),
+    ("paper_val_accuracy", pa.float64()),
+    ("paper_epoch", pa.int32()),
+    ("paper_stopped", pa.string()),
+    ("paper_test_accuracy", pa.float64()),
+    ("val_accuracy", pa.float64()),
+    ("val_low", pa.float64()),
+    ("val_high", pa.float64()),
+    ("epoch", pa.int32()),
+    ("epochs_run", pa.int32()),
+    ("outcome", pa.string()),
+    ("stop_reason", pa.string()),
+    ("test_accuracy", pa.float64()),
+    ("test_low", pa.float64()),
+    ("test_high", pa.float64()),
+    ("test_mean_class_accuracy", pa.float64()),
+    ("test_std", pa.float64()),
+    ("seeds", pa.int32()),
+    ("differs", pa.string()),
+]
+
+_ELSEWHERE = ("name", "storage", "data.root", "data.transform", "resources", "faults", "track", "search")
+"""Settings that say where and how a sweep runs, not what it computes; points are compared by run."""
+
+
+def interval(accuracy: float, images: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share of `images`."""
+    z = NormalDist().inv_cdf(0.975)
+    centre = (accuracy + z**2 / (2 * images)) / (1 + z**2 / images)
+    half = z / (1 + z**2 / images) * math.sqrt(accuracy * (1 - accuracy) / images + z**2 / (4 * images**2))
+    return centre - half, centre + half
+
+
+def write_study(study: Study) -> None:
+    """Write `study.parquet`: a row a figure of the paper, and one for each sweep that has none, of those that have ended."""
+    rows: list[dict[str, Any]] = []
+    for member in study.members:
+        ending = read_ending(member.folder)
+        if ending is None:
+            continue
+        figures = [figure for figure in study.figures if figure.sweep == member.name]
+        frames, differs = load(member.folder), _differs(member)
+        rows += [
+            {"study": study.name, "scale": study.scale, "differs": differs}
+            | _papers(figure)
+            | _ours(figure, ending, frames.trials, frames.test)
+            for figure in figures or [Figure(run=member.name, sweep=member.name)]
+        ]
+    study.folder.mkdir(parents=True, exist_ok=True)
+    write_table(study.folder / STUDY, rows, _FIELDS)
+
+
+def study_table(rows: pd.DataFrame) -> Table:
+    """Return `study.parquet`'s rows as a table: the paper's figures, then ours."""
+    scale = rows["scale"].dropna().unique()
+    ours = f"ours ({scale[0]})" if len(scale) else "ours"
+    table = Table(
+        "run", "paper: validation", "stopped", "test", f"{ours}: validation", "ended", "test", "95 % interval",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for row in rows.to_dict("records"):
+        cells = [row["run"], _at(row["paper_val_accuracy"], row["paper_epoch"]), row["paper_stopped"] or ""]
+        cells += [_share(row["paper_test_accuracy"]), _at(row["val_accuracy"], row["epoch"])]
+        cells += [_ended(row), _tested(row), _from_to(row["test_low"], row["test_high"])]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def study_notes(rows: pd.DataFrame) -> list[str]:
+    """Return a line a sweep on how its settings differ from its file's."""
+    changed = rows[rows["differs"] != ""].drop_duplicates("sweep")
+    return [f"{row['sweep']} differs: {row['differs']}" for row in changed.to_dict("records")]
+
+
+def _papers(figure: Figure) -> dict[str, Any]:
+    return {
+        "run": figure.run,
+        "sweep": figure.sweep,
+        "paper_val_accuracy": figure.val_accuracy,
+        "paper_epoch": figure.epoch,
+        "paper_stopped": figure.stopped,
+        "paper_test_accuracy": figure.test_accuracy,
+    }
+
+
+def _ours(
+    figure: Figure, ending: Ending, trials: pd.DataFrame | None, test: pd.DataFrame | None
+) -> dict[str, Any]:
+    if trials is None:
+        return {}
+    index = ending.winner if figure.point is None else _trial(trials, figure.point)
+    if index is None:
+        return {}
+    row = trials.set_index("trial").loc[index].to_dict()
+    ours: dict[str, Any] = {"trial": index}
+    ours |= {name: row[name] for name in ("epochs_run", "outcome", "stop_reason")}
+    if not pd.isna(row["best_val_accuracy"]):
+        accuracy = float(row["best_val_accuracy"])
+        low, high = interval(accuracy, ending.val_images)
+        ours |= {"val_accuracy": accuracy, "epoch": int(row["best_epoch"]), "val_low": low, "val_high": high}
+    if test is not None and index == ending.winner:
+        accuracy = float(test["test_accuracy"].mean())
+        low, high = interval(accuracy, ending.test_images)
+        ours |= {"test_accuracy": accuracy, "test_low": low, "test_high": high, "seeds": len(test)}
+        ours["test_mean_class_accuracy"] = float(test["test_mean_class_accuracy"].mean())
+        ours["test_std"] = float(test["test_accuracy"].std()) if len(test) > 1 else None
+    return ours
+
+
+def _trial(trials: pd.DataFrame, point: Mapping[str, Any]) -> int | None:
+    """Return the trial that has these hyperparameters."""
+    for row in trials.to_dict("records"):
+        if all(row[f"config_{name}"] == value for name, value in point.items()):
+            return int(row["trial"])
+    return None
+
+
+def _differs(member: Member) -> str:
+    """Return in what a sweep that ran differs from its file and from what makes it this sweep."""
+    meant = load_sweep(member.file, member.own).model_dump()
+    ran = load_sweep(member.folder / SWEEP_FILE).model_dump()
+    changes = differences(meant, ran)
+    return as_text(
+        {key: change for key, change in changes.items() if not any(_is_in(key, name) for name in _ELSEWHERE)}
+    )
+
+
+def _is_in(key: str, section: str) -> bool:
+    return key == section or key.startswith(f"{section}.")
+
+
+def _at(accuracy: float | None, epoch: float | None) -> str:
+    if accuracy is None or pd.isna(accuracy):
+        return ""
+    return percent(accuracy) + ("" if epoch is None or pd.isna(epoch) else f" at {int(epoch)}")
+
+
+def _ended(row: Mapping[Hashable, Any]) -> str:
+    if pd.isna(row["epochs_run"]):
+        return ""
+    return f"{row['outcome']} at {int(row['epochs_run'])}"
+
+
+def _tested(row: Mapping[Hashable, Any]) -> str:
+    if pd.isna(row["test_accuracy"]):
+        return ""
+    std = "" if pd.isna(row["test_std"]) else f" ± {percent(row['test_std'])} (n = {int(row['seeds'])})"
+    return percent(row["test_accuracy"]) + std
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None or pd.isna(value) else percent(value)
+
+
+def _from_to(low: float, high: float) -> str:
+    return "" if pd.isna(low) else f"{percent(low)} to {percent(high)}"
