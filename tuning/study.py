@@ -9,12 +9,13 @@ from ruamel.yaml import YAML
 
 from data_utils.errors import InputError
 from tuning.differences import as_text, differences
-from tuning.driver import run
+from tuning.driver import SweepResult, run
 from tuning.ending import Ending, read_ending
 from tuning.plan import SWEEP_FILE, Plan, plan
 from tuning.space import Point, trial_specs
 from tuning.study_file import Member, Study
 from tuning.study_table import write_study
+from tuning.wording import percent
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def run_study(study: Study, *, overwrite: bool = False, console: Console | None 
             result = run(member.sweep(point), overwrite=True, console=console)
             if result.interrupted:
                 return StudyResult(study.folder, ended, left_out, interrupted=True)
+            say(f"{member.name}: {_in_short(result)}")
             ending = read_ending(member.folder)
         else:
             say(f"{title}: is done already")
@@ -91,6 +93,14 @@ def run_study(study: Study, *, overwrite: bool = False, console: Console | None 
             ended[member.name] = ending
         write_study(study)  # each time, so that who looks in between sees what there is
     return StudyResult(study.folder, ended, left_out)
+
+
+def _in_short(result: SweepResult) -> str:
+    if result.pick is None:
+        return "no winner"
+    best = f"{percent(result.pick.val_accuracy)} on validation at epoch {result.pick.epoch}"
+    tests = ", ".join(percent(end.accuracy) for end in result.tested)
+    return f"{best}, {tests} on test" if tests else f"{best}, not tested"
 
 
 def _speaker(console: Console | None) -> Callable[[str], None]:
