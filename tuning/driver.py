@@ -21,6 +21,7 @@ from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.config import Sweep
+from tuning.frames import RAY_FOLDER
 from tuning.plan import SWEEP_FILE, Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
@@ -32,7 +33,7 @@ from tuning.selection import Pick, pick
 from tuning.space import TrialSpec
 from tuning.wording import counted
 
-MODEL, CARD, RAY_FOLDER = "model.safetensors", "model.json", "ray"
+MODEL, CARD = "model.safetensors", "model.json"
 
 
 @dataclass(frozen=True)
