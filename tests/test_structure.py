@@ -50,6 +50,12 @@ def test_pydantic_stays_in_tuning() -> None:
 
 def test_the_driver_starts_without_pytorch() -> None:
     """It does not compute, so it need not wait seconds for the import; nor does reading results need Ray."""
-    for module, absent in (("tuning.driver", "torch"), ("tuning.results", "ray"), ("tuning.cli", "pydantic")):
+    modules = (
+        ("tuning.driver", "torch"),
+        ("tuning.results", "ray"),
+        ("tuning.analysis", "ray"),
+        ("tuning.cli", "pydantic"),
+    )
+    for module, absent in modules:
         check = f"import sys, {module}; sys.exit({absent!r} in sys.modules)"
         assert subprocess.run([sys.executable, "-c", check], cwd=ROOT, check=False).returncode == 0, module

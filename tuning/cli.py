@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -136,19 +136,38 @@ def validate(
 @app.command()
 def results(
     path: Annotated[Path, typer.Argument(help="A sweep's folder, or one that holds sweeps.")],
+    sweep: Annotated[
+        str | None, typer.Option(metavar="GLOB", help="Only sweeps whose names match, as 'alexnet-*'.")
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of trials.parquet to sort by, accuracies from the best."),
+    ] = None,
+    form: Annotated[
+        Literal["table", "csv", "json"],
+        typer.Option("--format", help="The table, or all columns of the trials for other programs."),
+    ] = "table",
 ) -> None:
     """Show the trials and tests of one sweep or several."""
+    from tuning.export import sort_trials, to_csv, to_json
     from tuning.results import load
     from tuning.summary import test_table, trials_table
 
     console = _console()
     with _input_errors():
-        frames = load(path)
-    if frames.trials is not None:
-        console.print(trials_table(frames.trials))
-    if frames.test is not None:
+        frames = load(path, sweep)
+        trials = frames.read("trials")
+        if sort is not None:
+            trials = sort_trials(trials, sort)
+        test = frames.test if form == "table" else None
+    if form != "table":
+        typer.echo(to_csv(trials) if form == "csv" else to_json(trials), nl=False)
+        return
+    if len(trials):
+        console.print(trials_table(trials))
+    if test is not None:
         console.print()
-        console.print(test_table(frames.test))
+        console.print(test_table(test))
 
 
 @app.command()

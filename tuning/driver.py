@@ -22,6 +22,7 @@ from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.config import Sweep
 from tuning.ending import Ending, write_ending
+from tuning.frames import RAY_FOLDER
 from tuning.live_tables import LiveTables
 from tuning.plan import SWEEP_FILE, Plan, plan
 from tuning.progress import Progress
@@ -35,7 +36,7 @@ from tuning.sharing import Sharing, forks
 from tuning.space import TrialSpec
 from tuning.wording import counted
 
-MODEL, CARD, RAY_FOLDER = "model.safetensors", "model.json", "ray"
+MODEL, CARD = "model.safetensors", "model.json"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import statistics
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from data_utils.errors import InputError
 from trainables.metrics import PROFILE
+from tuning.frames import Frames, find_tables
 
 if TYPE_CHECKING:  # reading results needs neither Ray nor PyTorch, and starts in a fraction of their time
     from tuning.bench import Measure
@@ -103,14 +104,13 @@ _PREDICTION_FIELDS: Fields = [
 ]
 
 
-@dataclass(frozen=True)
-class Frames:
-    """The tables of one sweep or several, as dataframes; a table that no sweep has yet is None."""
-
-    epochs: pd.DataFrame | None
-    trials: pd.DataFrame | None
-    test: pd.DataFrame | None
-    predictions: pd.DataFrame | None
+TABLES: dict[str, pa.Schema] = {
+    "epochs": pa.schema(_EPOCH_FIELDS),
+    "trials": pa.schema([*_KEY_FIELDS, *_TRIAL_FIELDS]),
+    "test": pa.schema([*_KEY_FIELDS, *_TEST_FIELDS]),
+    "predictions": pa.schema(_PREDICTION_FIELDS),
+}
+"""{table: its columns}, whatever an older file has of them."""
 
 
 class OverSeeds(NamedTuple):
@@ -126,25 +126,26 @@ def over_seeds(values: Sequence[float]) -> OverSeeds:
     return OverSeeds(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
 
-def load(path: str | Path) -> Frames:
-    """Read the tables of a sweep's folder, or of all sweeps in the folders below.
+def load(path: str | Path, sweep: str | None = None) -> Frames:
+    """Return the tables of a sweep's folder, or of all sweeps in the folders below; running ones, too.
+
+    They are read when they are used: `load("runs").trials`, or a part of one by
+    `load("runs").read("epochs", columns=["trial", "val_accuracy"], filters=[("epoch", "<=", 10)])`.
+
+    Args:
+        sweep: a glob of the names of sweeps' folders, as `alexnet-*`; files of others are never opened.
 
     Raises:
-        InputError: no such folder, no tables in it, or one that cannot be read.
+        InputError: no such folder, no tables in it, no sweep that matches; a single sweep's file that is no Parquet.
+            Those of several are named when they are read.
     """
-    root = Path(path).expanduser()
-    if not root.is_dir():
-        raise InputError(str(path), ["no such folder; give a sweep's folder, or one that holds sweeps"])
-    frames = {}
-    for name in (EPOCHS, TRIALS, TEST, PREDICTIONS):
-        files = [root / name] if (root / name).is_file() else sorted(root.rglob(name))
-        tables = [frame for file in files if len(frame := _read(file))]
-        frames[name.removesuffix(".parquet")] = pd.concat(tables, ignore_index=True) if tables else None
-    if all(frame is None for frame in frames.values()):
-        raise InputError(
-            str(path), ["holds no sweep's tables; give a sweep's folder, or one that holds sweeps"]
-        )
-    return Frames(**frames)
+    files = find_tables(path, TABLES, sweep)
+    frames = Frames(files, TABLES)
+    if all(
+        len(same) <= 1 for same in files.values()
+    ):  # four files at most, where thousands would be read twice
+        frames.check()
+    return frames
 
 
 def load_study_rows(folder: Path) -> pd.DataFrame | None:
@@ -154,7 +155,13 @@ def load_study_rows(folder: Path) -> pd.DataFrame | None:
         InputError: it cannot be read.
     """
     path = folder / STUDY
-    return _read(path) if path.is_file() else None
+    try:
+        rows: pd.DataFrame = pq.read_table(path).to_pandas()
+    except FileNotFoundError:
+        return None
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
+    return rows
 
 
 def write_epochs(folder: Path, rows: Iterable[EpochRow]) -> None:
@@ -286,11 +293,3 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -
     table = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
     with aside(path) as part:
         pq.write_table(table, part)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
-    return frame

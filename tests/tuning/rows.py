@@ -16,11 +16,11 @@ def specs(count: int = 2) -> list[TrialSpec]:
     return trial_specs(Sweep.model_validate(values))
 
 
-def curve(trial: int, *accuracies: float | None) -> list[EpochRow]:
+def curve(trial: int, *accuracies: float | None, sweep: str = "s") -> list[EpochRow]:
     """Return a trial's rows; None is an epoch that diverged."""
     return [
         EpochRow(
-            "s",
+            sweep,
             trial,
             epoch,
             0.1,

@@ -1,0 +1,143 @@
+"""Questions to the tables, answered as dataframes.
+
+What takes `Frames` reads of their files what has not been read yet, and raises InputError where several folders hold a
+sweep of the same name, whose trials would be taken for each other's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import pandas as pd
+
+from data_utils.errors import InputError
+from trainables.metrics import TRAIN_LOSS, VAL_ACCURACY, VAL_LOSS
+from tuning.criteria import Up, stopping_epoch
+from tuning.frames import Frames
+
+CURVES = (TRAIN_LOSS, VAL_LOSS, VAL_ACCURACY)
+"""The metrics whose curves are looked at first."""
+
+NEVER_WINS = "diverged"
+"""`Outcome.DIVERGED`, without the imports that come with it."""
+
+_TRIAL = ["sweep", "trial"]
+
+
+def best_trials(frames: Frames) -> pd.DataFrame:
+    """Return the winner of each sweep, as a row of `trials` with all its columns.
+
+    It is the trial that the sweep itself retrains: highest `best_val_accuracy`, of equals the earlier epoch, then the
+    earlier trial; one that diverged never wins. A sweep without a winner has no row.
+    """
+    trials = _rows(frames, "trials", _TRIAL)
+    able = trials[(trials["outcome"] != NEVER_WINS) & trials["best_val_accuracy"].notna()]
+    order = {"sweep": True, "best_val_accuracy": False, "best_epoch": True, "trial": True}
+    ranked = able.sort_values(list(order), ascending=list(order.values()))
+    return ranked.drop_duplicates("sweep", ignore_index=True)
+
+
+def best_epochs(frames: Frames) -> pd.DataFrame:
+    """Return each trial's epoch of highest validation accuracy, the earliest of equals.
+
+    A row of `epochs` with the trial's `config_*`, which are null until the sweep has written its trials. A trial
+    without any accuracy has no row.
+    """
+    epochs = _rows(frames, "epochs", [*_TRIAL, "epoch"])
+    order = {"sweep": True, "trial": True, VAL_ACCURACY: False, "epoch": True}
+    ranked = epochs.dropna(subset=[VAL_ACCURACY]).sort_values(list(order), ascending=list(order.values()))
+    return _with_config(frames, ranked.drop_duplicates(_TRIAL, ignore_index=True))
+
+
+def learning_curves(frames: Frames, metrics: Sequence[str] = CURVES) -> pd.DataFrame:
+    """Return curves in long form, for plotting: `sweep, trial, config_*, epoch, metric, value`.
+
+    Args:
+        metrics: columns of `epochs`. A value that was not finite stays in as null, a gap in the curve.
+    """
+    epochs = _rows(frames, "epochs", [*_TRIAL, "epoch"])
+    if unknown := [name for name in metrics if name not in epochs.columns]:
+        problem = f"no such column of epochs: {', '.join(unknown)}; there are {', '.join(epochs.columns)}"
+        raise InputError("metrics", [problem])
+    long = epochs.melt([*_TRIAL, "epoch"], list(metrics), var_name="metric", value_name="value")
+    return _with_config(frames, long)
+
+
+def confusion_matrix(predictions: pd.DataFrame, classes: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return how many test images of each class (rows) were taken for which (columns).
+
+    An image counts once a retrain: choose a sweep and a seed first if there are several.
+
+    Args:
+        classes: their order, and those that no image shows; by default all that are labels or predictions, sorted.
+    """
+    label, predicted = predictions["label"], predictions["predicted"]
+    if classes is None:
+        classes = sorted({*label, *predicted})
+    counts = pd.crosstab(label, predicted)
+    return counts.reindex(index=list(classes), columns=list(classes), fill_value=0).rename_axis(
+        index="label", columns="predicted"
+    )
+
+
+def class_accuracy(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return `accuracy` (0 to 1) and `images` of each class that has any, indexed by `label`; counted as above."""
+    right = predictions["predicted"] == predictions["label"]
+    by_class = right.groupby(predictions["label"])
+    return pd.DataFrame({"accuracy": by_class.mean(), "images": by_class.size()})
+
+
+def replay_up(
+    epochs: pd.DataFrame,
+    strip_length: int = 5,
+    successive: int = 5,
+    ties: Literal["stop", "reset"] = "stop",
+) -> pd.DataFrame:
+    """Return what UP with these parameters would have saved and lost, a row a trial of recorded `epochs`.
+
+    A curve tells nothing of the epochs beyond its end. Where UP ended it already, a more patient rule may have stopped
+    it later or never; both count as no stop here, with nothing saved or lost. So replay on curves recorded with
+    `stop.up: null`, or ask for less patience than they were recorded with.
+
+    Columns: `sweep, trial`; the parameters; `epochs_run` as recorded; `stop_epoch`, null if the rule does not fire;
+    `epochs_saved`, those after it; `best_val_accuracy` until then; `accuracy_lost` against the best recorded, null if
+    there was none until then.
+
+    Raises:
+        InputError: a trial lacks some of its epochs, or has some twice.
+    """
+    up = Up(strip_length, successive, ties=ties)
+    rows = []
+    for (sweep, trial), curve in epochs.sort_values("epoch").groupby(_TRIAL):
+        run = len(curve)
+        if curve["epoch"].tolist() != list(range(1, run + 1)):
+            problem = f"must have epochs 1 to {curve['epoch'].max()} once each for the rule; give all, of one {sweep}"
+            raise InputError(f"sweep {sweep}, trial {trial}", [problem])
+        stop = stopping_epoch(up, curve[VAL_ACCURACY])
+        kept = curve[VAL_ACCURACY].head(stop or run).max()
+        lost = curve[VAL_ACCURACY].max() - kept
+        rows.append(
+            (sweep, trial, strip_length, successive, ties, run, stop, run - (stop or run), kept, lost)
+        )
+    columns = [*_TRIAL, "strip_length", "successive", "ties", "epochs_run", "stop_epoch", "epochs_saved"]
+    table = pd.DataFrame(rows, columns=[*columns, "best_val_accuracy", "accuracy_lost"])
+    return table.astype({"stop_epoch": "Int64"})
+
+
+def _rows(frames: Frames, table: Literal["epochs", "trials"], key: list[str]) -> pd.DataFrame:
+    """Return a table, or one without rows; each key once, as one that means two rows makes nonsense of the rest."""
+    whole = frames.epochs if table == "epochs" else frames.trials
+    rows = frames.read(table) if whole is None else whole
+    if twice := rows.loc[rows.duplicated(key), "sweep"].unique().tolist():
+        problem = "several folders hold a sweep of this name; load one by its own path"
+        raise InputError(f"sweep {', '.join(twice)}", [problem])
+    return rows
+
+
+def _with_config(frames: Frames, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with their trials' `config_*` after `sweep` and `trial`."""
+    trials = _rows(frames, "trials", _TRIAL)
+    config = [name for name in trials.columns if name.startswith("config_")]
+    joined = rows.merge(trials[[*_TRIAL, *config]], on=_TRIAL, how="left")
+    return joined[[*_TRIAL, *config, *(name for name in rows.columns if name not in _TRIAL)]]

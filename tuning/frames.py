@@ -1,0 +1,185 @@
+"""The tables of many sweeps as one: found by a single walk, opened when they are asked for, given as dataframes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from pyarrow.fs import LocalFileSystem
+
+from data_utils.errors import InputError
+
+RAY_FOLDER = "ray"
+"""Ray's own folder in a sweep's folder; thousands of files, none of them ours."""
+
+_NAMED = 10
+"""Sweeps that a message names at most."""
+
+
+class Frames:
+    """The tables of one sweep or several.
+
+    Each is read once, when first asked for. A table that no sweep has yet, or that has no rows yet, is None. Older files
+    that lack a column read as null there.
+    """
+
+    def __init__(self, files: Mapping[str, Sequence[str]], schemas: Mapping[str, pa.Schema]):
+        self._files, self._schemas = files, schemas
+
+    @cached_property
+    def epochs(self) -> pd.DataFrame | None:
+        """A row an epoch of a trial."""
+        return self._whole("epochs")
+
+    @cached_property
+    def trials(self) -> pd.DataFrame | None:
+        """A row a trial."""
+        return self._whole("trials")
+
+    @cached_property
+    def test(self) -> pd.DataFrame | None:
+        """A row a retrain."""
+        return self._whole("test")
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame | None:
+        """A row a test image and retrain."""
+        return self._whole("predictions")
+
+    def read(
+        self,
+        table: str,
+        columns: Sequence[str] | None = None,
+        filters: ds.Expression | list[Any] | None = None,
+    ) -> pd.DataFrame:
+        """Read a part of a table from its files, which are opened anew; without rows if there are none.
+
+        Args:
+            table: epochs, trials, test or predictions.
+            columns: those to read, in this order; by default all.
+            filters: which rows, as for `pandas.read_parquet`: `[("epoch", "<=", 10)]`, or a pyarrow expression. Both
+                reach into the files, so that what is left out is not decoded.
+
+        Raises:
+            InputError: no such table or column, a filter that does not fit, or files that are no Parquet.
+        """
+        where = filters if filters is None or isinstance(filters, ds.Expression) else _expression(filters)
+        part = {"columns": columns if columns is None else list(columns), "filter": where}
+        try:  # what does not fit the schema fails here, not in a file
+            scanner = self.scan(table).scanner(**part)
+        except pa.ArrowException as error:
+            said = str(error).splitlines()[0].partition(" in ")[0]  # Arrow goes on with the whole schema
+            names = ", ".join(self._schemas[table].names)
+            raise InputError(table, [f"cannot be selected so: {said}; its columns are {names}"]) from error
+        try:
+            found = scanner.to_table()
+        except (pa.ArrowException, OSError):  # a file went since the walk, or is no Parquet
+            found = self._one_by_one(table, part)
+        frame: pd.DataFrame = found.to_pandas()
+        return frame
+
+    def scan(self, table: str) -> ds.Dataset:
+        """Return a table as a pyarrow Dataset, of no files if no sweep has it, for queries of your own.
+
+        A Dataset remembers what it saw of its files: while a sweep is running, take a new one for each query.
+
+        Raises:
+            InputError: no such table.
+        """
+        return self._dataset(table, self._files_of(table))
+
+    def check(self) -> None:
+        """Open every file without reading its rows.
+
+        Raises:
+            InputError: files of a table that are no Parquet.
+        """
+        for table in self._files:
+            self._one_by_one(table, {"columns": [], "filter": None})
+
+    def _whole(self, table: str) -> pd.DataFrame | None:
+        frame = self.read(table)
+        return frame if len(frame) else None
+
+    def _files_of(self, table: str) -> Sequence[str]:
+        if table not in self._schemas:
+            raise InputError(repr(table), [f"no such table; there are {', '.join(self._schemas)}"])
+        return self._files[table]
+
+    def _dataset(self, table: str, files: Iterable[str]) -> ds.Dataset:
+        """Return files as a Dataset by the schema that we know; by itself it would open each to find out."""
+        parquet, disk = ds.ParquetFileFormat(), LocalFileSystem()
+        fragments = [parquet.make_fragment(file, disk) for file in files]
+        return ds.FileSystemDataset(fragments, self._schemas[table], parquet, disk)
+
+    def _one_by_one(self, table: str, part: Mapping[str, Any]) -> pa.Table:
+        """Read files singly: those that are gone count as never there, those that are no Parquet are named."""
+        found, broken = [self._dataset(table, []).to_table(**part)], {}
+        for file in self._files_of(table):
+            try:
+                found.append(self._dataset(table, [file]).to_table(**part))
+            except FileNotFoundError:  # its sweep is being replaced
+                continue
+            except (pa.ArrowException, OSError) as error:
+                broken[file] = f"cannot be read as Parquet: {error}"
+        if len(broken) == 1:
+            [(file, problem)] = broken.items()
+            raise InputError(file, [problem])
+        if broken:
+            raise InputError(table, [f"{file}: {problem}" for file, problem in broken.items()])
+        return pa.concat_tables(found)
+
+
+def find_tables(path: str | Path, tables: Iterable[str], sweep: str | None = None) -> dict[str, list[str]]:
+    """Return {table: its files}, of a sweep's folder or of all sweeps below; nothing is opened.
+
+    Hidden folders are left out, and Ray's within a sweep's.
+
+    Args:
+        sweep: a glob that the names of sweeps' folders must match, case and all.
+
+    Raises:
+        InputError: no such folder, no tables in it, or no sweep that matches.
+    """
+    root = Path(path).expanduser()
+    if not root.is_dir():
+        raise InputError(str(path), ["no such folder; give a sweep's folder, or one that holds sweeps"])
+    names = {f"{table}.parquet": table for table in tables}
+    found: dict[str, list[str]] = {table: [] for table in names.values()}
+    others: list[str] = []
+    for folder, folders, files in os.walk(root):
+        held = names.keys() & set(files)
+        hidden = {name for name in folders if name.startswith(".")} | ({RAY_FOLDER} if held else set())
+        folders[:] = sorted(set(folders) - hidden)
+        if not held:
+            continue
+        name = Path(folder).resolve().name
+        if sweep is None or fnmatchcase(name, sweep):
+            for file in held:
+                found[names[file]].append(os.path.join(folder, file))
+        else:
+            others.append(name)
+        if folder == str(root):  # a sweep's folder, whatever else was put into it
+            break
+    if any(found.values()):
+        return found
+    if others:
+        listed = ", ".join(others[:_NAMED]) + (", ..." if len(others) > _NAMED else "")
+        raise InputError(str(path), [f"no sweep matches {sweep!r}; there is {listed}"])
+    raise InputError(str(path), ["holds no sweep's tables; give a sweep's folder, or one that holds sweeps"])
+
+
+def _expression(filters: list[Any]) -> ds.Expression:
+    try:
+        return pq.filters_to_expression(filters)
+    except (TypeError, ValueError) as error:
+        problem = f"{filters!r} is no filter ({error}); give [(column, '>', value), ...]"
+        raise InputError("filters", [problem]) from error
