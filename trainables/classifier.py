@@ -23,6 +23,8 @@ from trainables.recipe import Recipe
 # PyTorch is imported by the methods, so in workers: the driver, which only names this class, starts seconds sooner.
 
 CHECKPOINT = "learner.pt"
+RESULTS = "results.json"
+"""Beside it: the results up to the checkpoint, so that it is enough to go on from."""
 
 
 class ClassifierTrainable(tune.Trainable):
@@ -42,7 +44,7 @@ class ClassifierTrainable(tune.Trainable):
         self._seconds_start = self._seconds_checkpoint = 0.0
         shared = config.get("shared")
         self._given: list[dict[str, Any]] = json.loads(Path(shared["rows"]).read_text()) if shared else []
-        self._told = 0
+        self._results: list[dict[str, Any]] = []
         if not self._given:
             self._open()
 
@@ -64,13 +66,18 @@ class ClassifierTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Return the next epoch's `EpochMetrics` with the device's name: one that is given, or trained and validated."""
-        if self._told < len(self._given):
-            self._told += 1
-            return self._given[self._told - 1] | {"done": self._told >= self._max_epochs}
-        if not hasattr(self, "_learner"):
-            self._open()
-            self._load(Path(self._config["shared"]["state"]))
-        return self._train_and_validate()
+        place = len(self._results)
+        if place < len(self._given):
+            result, checkpoint = self._given[place], False
+        else:
+            if not hasattr(self, "_learner"):
+                self._open()
+                self._load(Path(self._config["shared"]["state"]))
+            result = self._train_and_validate()
+            checkpoint = self._checkpoint_is_due()
+        self._results.append(result)
+        done = len(self._results) >= self._max_epochs
+        return result | {"done": done, SHOULD_CHECKPOINT: checkpoint and not done}
 
     def _train_and_validate(self) -> dict[str, Any]:
         from trainables.precision import device_name
@@ -101,20 +108,12 @@ class ClassifierTrainable(tune.Trainable):
         }
         self._seconds_start = self._seconds_checkpoint = 0.0
         self._leave_state()
-        done = learner.epoch >= self._max_epochs
-        return (
-            metrics.result()
-            | times
-            | {
-                DEVICE: device_name(self._device),
-                "done": done,
-                SHOULD_CHECKPOINT: not done and self._checkpoint_is_due(end),
-            }
-        )
+        return metrics.result() | times | {DEVICE: device_name(self._device)}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Write the learner's state."""
+        """Write the learner's state, and the results so far."""
         self._save(Path(checkpoint_dir, CHECKPOINT))
+        Path(checkpoint_dir, RESULTS).write_text(json.dumps(self._results), encoding="utf-8")
         self._checkpointed = time.perf_counter()
 
     def load_checkpoint(self, checkpoint: Any) -> None:
@@ -122,7 +121,7 @@ class ClassifierTrainable(tune.Trainable):
         if not hasattr(self, "_learner"):
             self._open()
         self._load(Path(checkpoint, CHECKPOINT))
-        self._told = len(self._given)
+        self._results = json.loads(Path(checkpoint, RESULTS).read_text(encoding="utf-8"))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another trial's place, with everything built anew: nothing of the last trial is left."""
@@ -151,5 +150,6 @@ class ClassifierTrainable(tune.Trainable):
 
         self._learner.load_state_dict(torch.load(file, self._device, weights_only=True))
 
-    def _checkpoint_is_due(self, now: float) -> bool:
-        return self._checkpoint_seconds is not None and now - self._checkpointed >= self._checkpoint_seconds
+    def _checkpoint_is_due(self) -> bool:
+        since = time.perf_counter() - self._checkpointed
+        return self._checkpoint_seconds is not None and since >= self._checkpoint_seconds
