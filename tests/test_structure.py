@@ -14,7 +14,7 @@ BELOW = {
     "tuning": {"data_utils", "trainables", "tuning"},
 }
 MAY_IMPORT_RAY = {
-    "trainables/classifier.py", "trainables/toy.py", "tuning/cluster.py", "tuning/driver.py", "tuning/live_tables.py", "tuning/progress.py",
+    "trainables/classifier.py", "trainables/toy.py", "tuning/cluster.py", "tuning/driver.py", "tuning/journal.py", "tuning/live_tables.py", "tuning/progress.py",
     "tuning/recorder.py", "tuning/search.py", "tuning/stoppers.py",
 }  # fmt: skip
 FILES = [path for package in BELOW for path in sorted((ROOT / package).glob("*.py"))]

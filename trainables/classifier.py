@@ -24,7 +24,7 @@ from trainables.recipe import Recipe
 
 CHECKPOINT = "learner.pt"
 RESULTS = "results.json"
-"""Beside it: the results up to the checkpoint, so that it is enough to go on from."""
+"""Beside it: the results up to the checkpoint, so that it is enough to go on from, and the bytes of a whole one."""
 
 
 class ClassifierTrainable(tune.Trainable):
@@ -43,7 +43,7 @@ class ClassifierTrainable(tune.Trainable):
         self._checkpoint_seconds: float | None = config["checkpoint_seconds"]
         self._seconds_start = self._seconds_checkpoint = 0.0
         shared = config.get("shared")
-        self._given: list[dict[str, Any]] = json.loads(Path(shared["rows"]).read_text()) if shared else []
+        self._given = _read_results(Path(shared["rows"])) if shared else []
         self._results: list[dict[str, Any]] = []
         if not self._given:
             self._open()
@@ -112,8 +112,10 @@ class ClassifierTrainable(tune.Trainable):
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the learner's state, and the results so far."""
-        self._save(Path(checkpoint_dir, CHECKPOINT))
-        Path(checkpoint_dir, RESULTS).write_text(json.dumps(self._results), encoding="utf-8")
+        file = Path(checkpoint_dir, CHECKPOINT)
+        self._save(file)
+        entry = {"results": self._results, "bytes": file.stat().st_size}
+        Path(checkpoint_dir, RESULTS).write_text(json.dumps(entry), encoding="utf-8")
         self._checkpointed = time.perf_counter()
 
     def load_checkpoint(self, checkpoint: Any) -> None:
@@ -121,7 +123,7 @@ class ClassifierTrainable(tune.Trainable):
         if not hasattr(self, "_learner"):
             self._open()
         self._load(Path(checkpoint, CHECKPOINT))
-        self._results = json.loads(Path(checkpoint, RESULTS).read_text(encoding="utf-8"))
+        self._results = _read_results(Path(checkpoint, RESULTS))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another trial's place, with everything built anew: nothing of the last trial is left."""
@@ -153,3 +155,8 @@ class ClassifierTrainable(tune.Trainable):
     def _checkpoint_is_due(self) -> bool:
         since = time.perf_counter() - self._checkpointed
         return self._checkpoint_seconds is not None and since >= self._checkpoint_seconds
+
+
+def _read_results(file: Path) -> list[dict[str, Any]]:
+    results: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["results"]
+    return results

@@ -58,6 +58,32 @@ STORAGE = Annotated[
 NAME = Annotated[str | None, typer.Option(help="Name of the sweep, instead of the file's `name`.")]
 
 
+@app.command()
+def resume(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of a sweep that did not end.", show_default=False)
+    ],
+) -> None:
+    """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
+    with _input_errors():
+        from tuning.ending import read_ending
+        from tuning.plan import SWEEP_FILE
+
+        file = folder.resolve() / SWEEP_FILE
+        if not file.is_file():
+            raise InputError(str(folder), [f"holds no {SWEEP_FILE}; give the folder of a sweep"])
+        ending = read_ending(file.parent)
+        if ending and ending.ok:
+            _console().print(f"{folder} has ended; there is nothing to go on with", soft_wrap=True)
+            raise typer.Exit
+        sweep = _load(file, None, str(file.parent.parent), file.parent.name)
+        from tuning.driver import run as run_sweep
+
+        result = run_sweep(sweep, resume=True, console=_console())
+    _summarise(result)
+    raise typer.Exit(INTERRUPTED if result.interrupted else 0 if result.ok else 1)
+
+
 SCALE = Annotated[str | None, typer.Option(help="A smaller version that the study file names.")]
 
 
@@ -378,7 +404,9 @@ def _summarise(result: "SweepResult") -> None:
             )
     if result.interrupted:
         console.print(
-            "interrupted: the rows so far are kept, and nothing was retrained", style="red", soft_wrap=True
+            f"interrupted: the rows so far are kept, and nothing was retrained; go on with: upsweep resume {result.folder}",
+            style="red",
+            soft_wrap=True,
         )
     elif result.pick is None:
         console.print(

@@ -23,16 +23,20 @@ from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.config import Sweep
 from tuning.ending import Ending, write_ending
 from tuning.frames import RAY_FOLDER
+from tuning.journal import FOLDER as JOURNAL
+from tuning.journal import Journal, checkpoints, restore
 from tuning.live_tables import LiveTables
+from tuning.pinned import check_settings, keep_settings
 from tuning.plan import SWEEP_FILE, Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, TrialRow, make_stopper
 from tuning.results import aside, write_epochs, write_predictions, write_skipped, write_test, write_trials
 from tuning.retrain import Failed, Retrained, RetrainEnd, retrain
+from tuning.retrains import Retrains
 from tuning.search import PointSearch
 from tuning.selection import Pick, pick
-from tuning.sharing import Sharing, forks
+from tuning.sharing import Inheritance, Sharing, forks
 from tuning.space import TrialSpec
 from tuning.wording import counted
 
@@ -64,37 +68,55 @@ class SweepResult:
         return self.pick is not None and not errored and len(self.tested) == len(self.retrained)
 
 
-def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None) -> SweepResult:
+def run(
+    sweep: Sweep, *, overwrite: bool = False, resume: bool = False, console: Console | None = None
+) -> SweepResult:
     """Run a sweep.
 
     Args:
         overwrite: whether a sweep's folder that is there already is replaced.
+        resume: whether to go on with one that is there and has not ended well: trials that have ended are not run
+            again, nor are epochs before a checkpoint, and the result is that of a run without a break.
         console: where progress goes; by default nowhere.
 
     Raises:
         InputError: something the sweep needs is missing or does not fit; nothing has been trained.
     """
-    plan(sweep, overwrite=overwrite)  # before Ray, which takes seconds to start
+    todo = plan(sweep, overwrite=overwrite or resume)  # before Ray, which takes seconds to start
+    recorder, own = Recorder(sweep, todo.trials), dict[int, Inheritance]()
+    if resume:
+        check_settings(sweep.folder, todo.settings, todo.split_digest)
+        restore(sweep.folder, todo.trials, recorder)
+        own = checkpoints(sweep.folder, [t for t in todo.trials if not recorder.has_ended(t.index)])
     cluster.start()
-    todo = plan(sweep, overwrite=overwrite)  # again, by what the cluster really has
-    recorder = Recorder(sweep, todo.trials)
+    todo = plan(sweep, overwrite=overwrite or resume)  # again, by what the cluster really has
     with Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress:
-        folder = _prepare(todo, progress, overwrite)
-        progress.stage(f"{counted(len(todo.trials), 'trial')}, {todo.at_once} at once")
+        folder = _prepare(todo, progress, overwrite, resume)
+        left = [spec for spec in todo.trials if not recorder.has_ended(spec.index)]
+        done = f", {len(todo.trials) - len(left)} ended before" if resume else ""
+        progress.stage(f"{counted(len(left), 'trial')}, {todo.at_once} at once{done}")
         max_epochs = sweep.train.max_epochs
-        sharing = Sharing(forks(todo.trials, max_epochs), recorder, sweep.stop, max_epochs, folder)
+        sharing = Sharing(forks(todo.trials, max_epochs), recorder, sweep.stop, max_epochs, folder, own)
         run_trials(
             ClassifierTrainable,
-            [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in todo.trials],
+            [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in left],
             folder=folder,
             cpus=todo.cpus,
             gpus=todo.gpus,
             max_concurrent=sweep.resources.max_concurrent,
             stopper=make_stopper(sweep.stop),
-            callbacks=[recorder, progress, LiveTables(folder, recorder), CheckpointDropper(), _tensorboard()],
+            callbacks=[
+                recorder,
+                progress,
+                Journal(folder, recorder),
+                LiveTables(folder, recorder),
+                CheckpointDropper(folder),
+                _tensorboard(),
+            ],
             sharing=sharing,
         )
-        sharing.drop()
+        if recorder.all_ended:
+            sharing.drop()
         epochs, trials = recorder.epochs, recorder.trials()
         write_epochs(folder, epochs)
         write_trials(folder, trials)
@@ -103,11 +125,17 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
         winner = pick(trials, epochs)
         retrained: list[RetrainEnd] = []
         if winner and sweep.retrain:
+            kept = Retrains(folder, winner.trial, winner.epoch)
             for seed in sweep.retrain.seeds:
-                retrained.append(_retrain(todo, winner, seed, progress))
-                _write_retrained(folder, todo, winner, retrained)  # each time: a later failure loses none
+                end = kept.read(seed)
+                retrained.append(end or _retrain(todo, winner, seed, kept, progress))
+                _write_retrained(
+                    folder, todo, winner, retrained, kept
+                )  # each time: a later failure loses none
         result = SweepResult(folder, trials, winner, retrained)
         write_ending(folder, _ending(todo, result))
+        if result.ok:
+            shutil.rmtree(folder / JOURNAL)
     return result
 
 
@@ -142,6 +170,9 @@ def run_trials(
         cpus, gpus: of a trial.
         sharing: of the trials that need not compute their first epochs; by default all do.
     """
+    if not configs:
+        return
+    name, storage = _attempt(folder)
     tune.Tuner(
         tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
         tune_config=tune.TuneConfig(
@@ -152,8 +183,8 @@ def run_trials(
             trial_dirname_creator=lambda trial: f"trial_{trial.config[INDEX]:05d}",
         ),
         run_config=tune.RunConfig(
-            name=RAY_FOLDER,
-            storage_path=str(folder),
+            name=name,
+            storage_path=str(storage),
             stop=stopper,
             callbacks=list(callbacks),
             verbose=0,
@@ -162,19 +193,31 @@ def run_trials(
     ).fit()
 
 
+def _attempt(folder: Path) -> tuple[str, Path]:
+    """Return the name and storage of Ray's folder: `ray`, and in it a folder for each time that the sweep goes on.
+
+    Ray would mix the trials of two runs of one name.
+    """
+    ray_folder = folder / RAY_FOLDER
+    if not ray_folder.exists():
+        return RAY_FOLDER, folder
+    before = len(list(ray_folder.glob("resumed_*")))
+    return f"resumed_{before + 1}", ray_folder
+
+
 class CheckpointDropper(tune.Callback):
-    """Drops a trial's checkpoint when it ends: it is for going on after a fault, and takes half a gigabyte."""
+    """Drops a trial's checkpoints when it ends: they are for going on after a fault, and take half a gigabyte each.
+
+    Those of a trial that failed stay: a resume goes on from them.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Remove what is left of the trial's checkpoints."""
-        self._drop(trial)
-
-    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Remove them after a failure for good, too."""
-        self._drop(trial)
-
-    def _drop(self, trial: Trial) -> None:
-        for checkpoint in Path(trial.path).glob("checkpoint_*") if trial.path else []:
+        """Remove what is left of the trial's checkpoints, of this attempt and those before."""
+        name = f"trial_{trial.config[INDEX]:05d}"
+        for checkpoint in self._folder.glob(f"{RAY_FOLDER}/**/{name}/checkpoint_*"):
             shutil.rmtree(checkpoint)
 
 
@@ -204,8 +247,8 @@ def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
     return folder
 
 
-def _prepare(todo: Plan, progress: Progress, overwrite: bool) -> Path:
-    """Decode and compute what is not kept yet, then make the folder and return it."""
+def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> Path:
+    """Decode and compute what is not kept yet, then make the folder, unless it is gone on with, and return it."""
     progress.stage(f"opening the images of {todo.sweep.data.root}")
     data = todo.trials[0].recipe.data(lambda done, total: progress.count("images decoded", done, total))
     if todo.fresh:
@@ -221,7 +264,10 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool) -> Path:
                 f"cannot be computed: {_last_line(error)}; lower data.eval_batch_size or free memory and disk"
             )
             raise InputError(f"what {recipe.arch}'s trials share", [problem]) from error
+    if resume:
+        return todo.sweep.folder
     folder = claim_folder(todo, overwrite)
+    keep_settings(folder, todo.settings, todo.split_digest)
     if data.skipped:
         write_skipped(folder, todo.sweep.name, data.skipped)
     return folder
@@ -243,15 +289,17 @@ def _tensorboard() -> tune.Callback:
     return TBXLoggerCallback()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
 
 
-def _retrain(todo: Plan, winner: Pick, seed: int, progress: Progress) -> RetrainEnd:
+def _retrain(todo: Plan, winner: Pick, seed: int, kept: Retrains, progress: Progress) -> RetrainEnd:
     """Retrain with one seed; what goes wrong is an end like others, since the trials' rows and other seeds stand."""
     recipe = todo.trials[winner.trial].recipe
     progress.stage(
         f"retraining trial {winner.trial} on train + validation for {counted(winner.epoch, 'epoch')}, seed {seed}"
     )
-    where = todo.whole_machine
+    where, period = todo.whole_machine, todo.sweep.faults.checkpoint_seconds
     try:
-        for event in cluster.stream(retrain, where, recipe, winner.epoch, seed, todo.device, where.cpus):
+        for event in cluster.stream(
+            retrain, where, recipe, winner.epoch, seed, todo.device, where.cpus, kept.state(seed), period
+        ):
             if not isinstance(event, int):
                 return event
             progress.count("retrain epoch", event, winner.epoch)
@@ -265,15 +313,18 @@ def _last_line(error: Exception) -> str:
     return next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
 
 
-def _write_retrained(folder: Path, todo: Plan, winner: Pick, ends: Sequence[RetrainEnd]) -> None:
-    """Write the test tables of the retrains so far, and the first one's model."""
+def _write_retrained(
+    folder: Path, todo: Plan, winner: Pick, ends: Sequence[RetrainEnd], kept: Retrains
+) -> None:
+    """Write the test tables of the retrains so far, and the first one's model, unless that was written before a break."""
     tested = [end for end in ends if isinstance(end, Retrained)]
     if tested:
         spec = todo.trials[winner.trial]
         write_test(folder, todo.sweep.name, spec, tested)
         write_predictions(folder, todo.sweep.name, tested)
-        if not (folder / MODEL).exists():
+        if tested[0].state and len(tested) == 1:
             _write_model(folder, spec, tested[0])
+        kept.keep(tested[-1])
 
 
 def _write_model(folder: Path, spec: TrialSpec, tested: Retrained) -> None:

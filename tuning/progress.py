@@ -27,7 +27,12 @@ class Progress(tune.Callback):
         self._console, self._specs, self._max_epochs, self._recorder = console, specs, max_epochs, recorder
         self._start = time.monotonic()
         self._spoke = -SECONDS_BETWEEN_LINES
-        self._status: dict[int, str] = {spec.index: "waiting" for spec in specs}
+        self._status: dict[int, str] = {
+            spec.index: str(recorder.trial(spec.index).outcome)
+            if recorder.has_ended(spec.index)
+            else "waiting"
+            for spec in specs
+        }
         self._note = ""
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render, transient=True)
 

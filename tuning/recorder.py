@@ -86,6 +86,15 @@ class Recorder(tune.Callback):
         """The rows of all epochs, by trial and epoch."""
         return [row for spec in self._specs for row in self._epochs[spec.index]]
 
+    def restore(
+        self, index: int, epochs: list[EpochRow], worker: Worker | None, profile: dict[str, float]
+    ) -> None:
+        """Take in a trial that ended before this process began."""
+        self._epochs[index], self._profiles[index] = epochs, profile
+        if worker:
+            self._workers[index] = worker
+        self._ended.add(index)
+
     def has_ended(self, index: int) -> bool:
         """Return whether a trial came to its own end, good or bad."""
         return index in self._ended

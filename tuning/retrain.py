@@ -4,14 +4,19 @@ The only code that touches test images.
 """
 
 import platform
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from data_utils.errors import InputError
 from trainables.recipe import Recipe
+from tuning.results import aside
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,13 @@ RetrainEnd = Retrained | Diverged | Failed
 
 
 def retrain(
-    recipe: Recipe, epochs: int, seed: int, device: str, threads: int
+    recipe: Recipe,
+    epochs: int,
+    seed: int,
+    device: str,
+    threads: int,
+    checkpoint: str | None = None,
+    checkpoint_seconds: float | None = None,
 ) -> Iterator[int | Retrained | Diverged]:
     """Train on train + validation for exactly `epochs` epochs and test: yields each epoch done, then the end.
 
@@ -66,6 +77,11 @@ def retrain(
         epochs: at least 1.
         device: "cpu" or "cuda".
         threads: to compute with on a CPU.
+        checkpoint: file of the state to go on from, if it is there, and to keep it in.
+        checkpoint_seconds: least time between two; None: none are taken.
+
+    Raises:
+        InputError: the checkpoint cannot be read.
     """
     import torch  # in the worker alone: the driver does not compute
 
@@ -75,12 +91,20 @@ def retrain(
     session = open_session(replace(recipe, seed=seed), torch.device(device))
     data, learner = session.data, session.learner
     train = session.train_batches(data.splits.train_val)
-    for epoch in range(1, epochs + 1):
+    file = Path(checkpoint) if checkpoint else None
+    if file and file.exists():
+        learner.load_state_dict(_read(file, device))
+    kept = time.monotonic()
+    while learner.epoch < epochs:
         loss = learner.train_epoch(train).loss
         if loss is None:
-            yield Diverged(seed, epoch)
+            yield Diverged(seed, learner.epoch)
             return
-        yield epoch
+        yield learner.epoch
+        if file and checkpoint_seconds is not None and time.monotonic() - kept >= checkpoint_seconds:
+            with aside(file) as part:
+                torch.save(learner.state_dict(), part)
+            kept = time.monotonic()
     predictions = learner.predict(session.eval_batches(data.splits.test))
     if predictions.evaluation.loss is None:  # the last step's update overflowed
         yield Diverged(seed, epochs)
@@ -102,6 +126,18 @@ def retrain(
             name: tensor.cpu().contiguous().numpy() for name, tensor in learner.model.state_dict().items()
         },
     )
+
+
+def _read(file: Path, device: str) -> dict[str, Any]:
+    import torch
+
+    try:
+        state: dict[str, Any] = torch.load(file, device, weights_only=True)
+    except Exception as error:  # a broken file makes PyTorch raise nearly anything
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        problem = f"cannot be read ({first}); all trials are intact: drop it to retrain from the first epoch"
+        raise InputError(str(file), [problem]) from error
+    return state
 
 
 def mean_class_accuracy(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> float:

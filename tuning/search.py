@@ -29,7 +29,8 @@ class PointSearch(Searcher):
         for config in self._waiting:
             if sharing is None or sharing.may_start(config[INDEX]):
                 self._waiting.remove(config)
-                return config if sharing is None else config | {SHARED: sharing.inherited(config[INDEX])}
+                given = sharing.inherited(config[INDEX]) if sharing else None
+                return config if given is None else config | {SHARED: given._asdict()}
         return None
 
     def on_trial_complete(

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from trainables.recipe import Recipe
 from trainables.schedule import stepped_lr
@@ -66,17 +67,34 @@ def forks(trials: Iterable[TrialSpec], max_epochs: int) -> dict[int, Fork]:
     return found
 
 
+class Inheritance(NamedTuple):
+    """Files with the first epochs of a trial, which it need not compute."""
+
+    rows: str
+    """Their results."""
+    state: str | None
+    """The learner's state after them; None: the trial ends with them."""
+
+
 class Sharing:
-    """What a sweep's trials leave to each other.
+    """What a sweep's trials leave to each other, and to themselves after a fault.
 
     Args:
         folder: of the sweep; every worker can read and write it.
         recorder: told of every epoch.
+        own: what trials have of themselves, from an attempt before this one.
     """
 
     def __init__(
-        self, forks: Mapping[int, Fork], recorder: Recorder, stop: StopSettings, max_epochs: int, folder: Path
+        self,
+        forks: Mapping[int, Fork],
+        recorder: Recorder,
+        stop: StopSettings,
+        max_epochs: int,
+        folder: Path,
+        own: Mapping[int, Inheritance] | None = None,
     ):
+        self._own = own or {}
         self._forks, self._recorder, self._stop, self._max_epochs = forks, recorder, stop, max_epochs
         self._folder = folder / FOLDER
 
@@ -88,13 +106,20 @@ class Sharing:
     def may_start(self, index: int) -> bool:
         """Return whether all that a trial shares is there, or will never be."""
         fork = self._forks.get(index)
-        return fork is None or self._recorder.has_ended(fork.parent) or self._is_trained(fork)
+        return (
+            index in self._own
+            or fork is None
+            or self._recorder.has_ended(fork.parent)
+            or self._is_trained(fork)
+        )
 
-    def inherited(self, index: int) -> dict[str, str | None] | None:
-        """Write down what a trial that may start shares, and return where: `rows`, and `state` if it goes on from one.
+    def inherited(self, index: int) -> Inheritance | None:
+        """Write down what a trial that may start need not compute, and return where.
 
         None if it starts at its first epoch: it shares nothing, or the other failed before it had trained it.
         """
+        if index in self._own:
+            return self._own[index]
         fork = self._forks.get(index)
         if fork is None:
             return None
@@ -106,8 +131,8 @@ class Sharing:
         file = self._folder / f"rows_{index:05d}.json"
         file.parent.mkdir(exist_ok=True)
         results = [self._recorder.result(row) for row in rows]
-        file.write_text(json.dumps(results), encoding="utf-8")
-        return {"rows": str(file), "state": None if ends else str(state)}
+        file.write_text(json.dumps({"results": results}), encoding="utf-8")
+        return Inheritance(str(file), None if ends else str(state))
 
     def drop(self) -> None:
         """Remove what was left, once all trials have ended."""

@@ -11,6 +11,8 @@ from data_utils.errors import InputError
 from tuning.differences import as_text, differences
 from tuning.driver import SweepResult, run
 from tuning.ending import Ending, read_ending
+from tuning.journal import FOLDER as JOURNAL
+from tuning.pinned import SETTINGS
 from tuning.plan import SWEEP_FILE, Plan, plan
 from tuning.space import Point, trial_specs
 from tuning.study_file import Member, Study
@@ -82,7 +84,8 @@ def run_study(study: Study, *, overwrite: bool = False, console: Console | None 
             continue
         if ending is None:
             say(title)
-            result = run(member.sweep(point), overwrite=True, console=console)
+            begun = (member.folder / JOURNAL / SETTINGS).is_file()
+            result = run(member.sweep(point), overwrite=not begun, resume=begun, console=console)
             if result.interrupted:
                 return StudyResult(study.folder, ended, left_out, interrupted=True)
             say(f"{member.name}: {_in_short(result)}")

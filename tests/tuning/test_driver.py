@@ -245,9 +245,9 @@ def test_a_retrain_that_fails_loses_no_other(tmp_path: Path, monkeypatch: pytest
 
 
 def dies_with_seed_one(
-    recipe: Recipe, epochs: int, seed: int, device: str, threads: int
+    recipe: Recipe, epochs: int, seed: int, device: str, threads: int, *rest: Any
 ) -> Iterator[int | Retrained | Diverged]:
     """Retrain, but raise for seed 1."""
     if seed == 1:
         raise MemoryError("out of memory, as told")
-    yield from retrain(recipe, epochs, seed, device, threads)
+    yield from retrain(recipe, epochs, seed, device, threads, *rest)

@@ -1,0 +1,166 @@
+"""Going on after a kill: the rows, the pick and the test are those of a run without a break."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data_utils.errors import InputError
+from tests.conftest import Run
+from trainables.classifier import CHECKPOINT, RESULTS
+from trainables.metrics import PROFILE
+from tuning.config import load_sweep
+from tuning.journal import FOLDER as JOURNAL
+from tuning.journal import checkpoints
+from tuning.pinned import check_settings, keep_settings
+from tuning.plan import plan
+from tuning.results import load
+from tuning.space import trial_specs
+
+SWEEP = """name: killed
+data: {root: sample, resize: 64, image_size: 64, batch_size: 100}
+model: {arch: alexnet, hidden: 16, init: kaiming}
+train: {max_epochs: 5}
+search: {points: [{lr: 0.01, step_size: 3}, {lr: 0.01, step_size: 4}, {lr: 1.0e+25}]}
+retrain: {seeds: [0, 1]}
+faults: {checkpoint_seconds: 1.0e-6}
+"""
+TIMES = {
+    "epochs": ["seconds", "images_per_second"],
+    "trials": ["seconds", *PROFILE],
+    "test": [],
+    "predictions": [],
+}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the sweep file."""
+    file = tmp_path_factory.mktemp("sweep") / "sweep.yaml"
+    file.write_text(SWEEP)
+    return file
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(file: Path, upsweep: Run) -> Path:
+    """Run it without a break."""
+    done = upsweep("run", file, "--storage", file.parent / "whole")
+    assert done.returncode == 0, done.stderr
+    return file.parent / "whole" / "killed"
+
+
+def kill_when(there: Callable[[Path], bool], file: Path, storage: Path) -> Path:
+    """Run the sweep, kill its driver with SIGKILL as soon as its folder is as wanted, and return the folder."""
+    command = Path(sys.executable).with_name("upsweep")
+    folder = storage / "killed"
+    with subprocess.Popen(
+        [command, "run", file, "--storage", storage], stdout=subprocess.DEVNULL, start_new_session=True
+    ) as running:
+        end = time.monotonic() + 300
+        while not there(folder):
+            assert running.poll() is None, "the sweep ended before it was killed"
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        os.kill(running.pid, signal.SIGKILL)
+    return folder
+
+
+def trial_has_a_checkpoint(folder: Path) -> bool:
+    """Whether the first trial has got to its third epoch, at least."""
+    mark = folder / JOURNAL / "checkpoint_00000.json"
+    return mark.is_file() and json.loads(mark.read_text())["epochs"] >= 2
+
+
+def second_retrain_has_begun(folder: Path) -> bool:
+    """Whether the first seed is tested, and the second has kept a state."""
+    journal = folder / JOURNAL
+    return any(journal.glob("retrain_*_0.npz")) and any(journal.glob("retrain_*_1.pt"))
+
+
+@pytest.mark.parametrize("moment", [trial_has_a_checkpoint, second_retrain_has_begun])
+def test_a_resume_ends_as_a_run_without_a_break(
+    moment: Callable[[Path], bool], file: Path, uninterrupted: Path, upsweep: Run, tmp_path: Path
+) -> None:
+    """All four tables and the model, times aside; and what only a resume needs is gone."""
+    folder = kill_when(moment, file, tmp_path)
+    assert not (folder / "ended.json").exists()
+    done = upsweep("resume", folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for table, times in TIMES.items():
+        ours, theirs = (getattr(load(path), table).drop(columns=times) for path in (folder, uninterrupted))
+        pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+    assert (folder / "model.safetensors").read_bytes() == (uninterrupted / "model.safetensors").read_bytes()
+    left = {path.name for path in folder.iterdir()}
+    assert left == {path.name for path in uninterrupted.iterdir()}
+    assert not list(folder.rglob("checkpoint_*"))
+
+
+def test_what_has_ended_says_so(uninterrupted: Path, upsweep: Run) -> None:
+    """Exit 0, and nothing is run."""
+    again = upsweep("resume", uninterrupted)
+    assert again.returncode == 0
+    assert "has ended; there is nothing to go on with" in again.stdout
+
+
+def test_a_folder_that_holds_no_sweep_is_refused(upsweep: Run, tmp_path: Path) -> None:
+    """With the remedy."""
+    refused = upsweep("resume", tmp_path)
+    assert refused.returncode == 2
+    assert "holds no sweep.yaml; give the folder of a sweep" in refused.stderr
+
+
+def test_other_settings_are_refused_with_the_difference(file: Path, tmp_path: Path) -> None:
+    """An edited sweep.yaml, or other images; where it runs may differ."""
+    todo = plan(load_sweep(file, [f"storage={tmp_path}"]))
+    keep_settings(tmp_path, todo.settings, todo.split_digest)
+    moved = todo.settings | {"storage": "/elsewhere"}
+    check_settings(tmp_path, moved, todo.split_digest)
+    edited = todo.settings | {"train": todo.settings["train"] | {"max_epochs": 9}}
+    with pytest.raises(
+        InputError, match=r"other settings \(train\.max_epochs 5 -> 9, split_digest \w+ -> other\)"
+    ):
+        check_settings(tmp_path, edited, "other")
+    shutil.rmtree(tmp_path / JOURNAL)
+    with pytest.raises(InputError, match="there is nothing to go on from"):
+        check_settings(tmp_path, moved, todo.split_digest)
+
+
+def checkpoint(folder: Path, place: int, epochs: int, size: int) -> Path:
+    """Write a checkpoint of trial 0 that says it is ten bytes."""
+    path = folder / "ray" / "trial_00000" / f"checkpoint_{place:06d}"
+    path.mkdir(parents=True)
+    (path / CHECKPOINT).write_bytes(b"x" * size)
+    (path / RESULTS).write_text(json.dumps({"results": [{}] * epochs, "bytes": 10}))
+    return path
+
+
+def test_one_cut_short_by_a_kill_counts_for_nothing(file: Path, tmp_path: Path) -> None:
+    """The one before it is gone on from; without any the trial begins anew."""
+    trials = trial_specs(load_sweep(file))
+    assert checkpoints(tmp_path, trials) == {}
+    checkpoint(tmp_path, 1, epochs=4, size=7)
+    assert checkpoints(tmp_path, trials) == {}
+    whole = checkpoint(tmp_path, 0, epochs=3, size=10)
+    assert checkpoints(tmp_path, trials) == {0: (str(whole / RESULTS), str(whole / CHECKPOINT))}
+
+
+def test_one_that_was_whole_and_is_not_now_is_an_error(file: Path, tmp_path: Path) -> None:
+    """It says what is intact and how to go on from less; never a silent restart."""
+    trials = trial_specs(load_sweep(file))
+    checkpoint(tmp_path, 0, epochs=3, size=10)
+    checkpoint(tmp_path, 1, epochs=4, size=7)
+    mark = tmp_path / JOURNAL / "checkpoint_00000.json"
+    mark.parent.mkdir()
+    mark.write_text(json.dumps({"epochs": 4}))
+    with pytest.raises(InputError, match=r"at epoch 4 is gone or cut short; .* can go on from epoch 3: drop"):
+        checkpoints(tmp_path, trials)
+    mark.unlink()
+    assert 0 in checkpoints(tmp_path, trials)

@@ -1,0 +1,42 @@
+"""What a sweep runs with, written down at its start: it goes on with the same or not at all."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from data_utils.errors import InputError
+from tuning.differences import as_text, differences
+from tuning.journal import FOLDER
+from tuning.results import aside
+
+SETTINGS = "settings.json"
+
+_MAY_DIFFER = ("name", "storage", "resources.gpus", "resources.max_concurrent", "faults.checkpoint_seconds")
+"""Settings of where a sweep runs, not of what it computes: its folder may be moved, and other machines go on."""
+
+
+def keep_settings(folder: Path, settings: Mapping[str, Any], split_digest: str) -> None:
+    """Write down what a sweep runs with."""
+    (folder / FOLDER).mkdir(exist_ok=True)
+    with aside(folder / FOLDER / SETTINGS) as part:
+        part.write_text(json.dumps({**settings, "split_digest": split_digest}), encoding="utf-8")
+
+
+def check_settings(folder: Path, settings: Mapping[str, Any], split_digest: str) -> None:
+    """Compare what a sweep is to go on with to what it ran with.
+
+    Raises:
+        InputError: they differ, or the journal is gone.
+    """
+    path = folder / FOLDER / SETTINGS
+    try:
+        before = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        problem = f"cannot be read ({error}), so there is nothing to go on from; the tables stand: run the sweep again"
+        raise InputError(str(path), [problem]) from error
+    now = json.loads(json.dumps({**settings, "split_digest": split_digest}))
+    changes = {key: change for key, change in differences(before, now).items() if key not in _MAY_DIFFER}
+    if changes:
+        problem = f"cannot go on with other settings ({as_text(changes)}); restore them, or run a sweep of another --name"
+        raise InputError(str(folder), [problem])

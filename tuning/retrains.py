@@ -1,0 +1,57 @@
+"""What a sweep that is killed in its retrains leaves for its resume."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from data_utils.errors import InputError
+from tuning.journal import FOLDER
+from tuning.results import aside
+from tuning.retrain import Retrained
+
+
+class Retrains:
+    """The retrains of one winner: those that have ended, and where the one under way keeps its state."""
+
+    def __init__(self, folder: Path, trial: int, epochs: int):
+        self._folder, self._name = folder / FOLDER, f"retrain_{trial:05d}_{epochs:05d}"
+
+    def state(self, seed: int) -> str:
+        """Return the file that a retrain keeps its state in."""
+        self._folder.mkdir(exist_ok=True)
+        return str(self._folder / f"{self._name}_{seed}.pt")
+
+    def keep(self, end: Retrained) -> None:
+        """Write a retrain down, but for its model, which is written already."""
+        arrays = ("labels", "probabilities", "state")
+        plain = {f.name: getattr(end, f.name) for f in fields(end) if f.name not in arrays}
+        with aside(self._file(end.seed)) as part, part.open("wb") as file:
+            np.savez(
+                file, plain=np.array(json.dumps(plain)), labels=end.labels, probabilities=end.probabilities
+            )
+        Path(self.state(end.seed)).unlink(missing_ok=True)
+
+    def read(self, seed: int) -> Retrained | None:
+        """Return a retrain that was written down, without its model, or None.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        path = self._file(seed)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                plain = json.loads(str(arrays["plain"]))
+                return Retrained(
+                    **plain, labels=arrays["labels"], probabilities=arrays["probabilities"], state={}
+                )
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
+            problem = f"cannot be read ({error}); all trials are intact: drop it to retrain with seed {seed}"
+            raise InputError(str(path), [problem]) from error
+
+    def _file(self, seed: int) -> Path:
+        return self._folder / f"{self._name}_{seed}.npz"
