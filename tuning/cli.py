@@ -109,6 +109,19 @@ def results(
 
 
 @app.command()
+def report(
+    path: Annotated[Path, typer.Argument(help="A sweep's folder, or one that holds sweeps.")],
+    out: Annotated[Path | None, typer.Option(help="HTML file, instead of report.html in the folder.")] = None,
+) -> None:
+    """Write a sweep's report, or an overview of several sweeps, as one HTML file."""
+    with _input_errors():
+        from tuning.report import write_report
+
+        file = write_report(path, out)
+    _console().print(f"wrote {file}", soft_wrap=True, highlight=False)
+
+
+@app.command()
 def bench(
     data: Annotated[str, typer.Option(help="Folder of images, or `sample`.")] = "sample",
     arch: Annotated[str, typer.Option(help="alexnet or vgg11.")] = "alexnet",

@@ -1,8 +1,9 @@
 """Algorithm 2 from start to end: trials on Ray Tune, the pick, the retrain, the test, and the files that hold it all."""
 
 import json
+import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.config import Sweep
-from tuning.plan import SWEEP_FILE, Plan, plan
+from tuning.plan import Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, TrialRow, make_stopper
@@ -30,7 +31,10 @@ from tuning.retrain import Failed, Retrained, RetrainEnd, retrain
 from tuning.search import PointSearch
 from tuning.selection import Pick, pick
 from tuning.space import TrialSpec
+from tuning.sweep_file import SWEEP_FILE
 from tuning.wording import counted
+
+logger = logging.getLogger(__name__)
 
 MODEL, CARD, RAY_FOLDER = "model.safetensors", "model.json", "ray"
 
@@ -90,15 +94,14 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
         epochs, trials = recorder.epochs, recorder.trials()
         write_epochs(folder, epochs)
         write_trials(folder, trials)
-        if not recorder.all_ended:
-            return SweepResult(folder, trials, None, [], interrupted=True)
-        winner = pick(trials, epochs)
+        winner = pick(trials, epochs) if recorder.all_ended else None
         retrained: list[RetrainEnd] = []
         if winner and sweep.retrain:
             for seed in sweep.retrain.seeds:
                 retrained.append(_retrain(todo, winner, seed, progress))
                 _write_retrained(folder, todo, winner, retrained)  # each time: a later failure loses none
-    return SweepResult(folder, trials, winner, retrained)
+        try_report(folder, progress.stage)
+    return SweepResult(folder, trials, winner, retrained, interrupted=not recorder.all_ended)
 
 
 def run_trials(
@@ -239,6 +242,18 @@ def _retrain(todo: Plan, winner: Pick, seed: int, progress: Progress) -> Retrain
     except (RayError, InputError) as error:
         return Failed(seed, _last_line(error))
     return Failed(seed, "its task ended without a result")
+
+
+def try_report(folder: Path, say: Callable[[str], None]) -> None:
+    """Write the report; one that fails is told of, and no more, since it can be written any time from the tables."""
+    from tuning.report import write_report  # after the trials: what plots takes a second to import
+
+    say("writing the report")
+    try:
+        write_report(folder)
+    except Exception as error:  # whatever it is, the sweep has been run and its rows are written
+        logger.warning("why there is no report", exc_info=True)
+        say(f"no report: {error}; the tables are whole, and `upsweep report {folder}` tries again")
 
 
 def _last_line(error: Exception) -> str:

@@ -120,7 +120,7 @@ def load(path: str | Path) -> Frames:
     frames = {}
     for name in (EPOCHS, TRIALS, TEST, PREDICTIONS):
         files = [root / name] if (root / name).is_file() else sorted(root.rglob(name))
-        tables = [frame for file in files if len(frame := _read(file))]
+        tables = [frame for file in files if len(frame := read_table(file))]
         frames[name.removesuffix(".parquet")] = pd.concat(tables, ignore_index=True) if tables else None
     if all(frame is None for frame in frames.values()):
         raise InputError(
@@ -256,7 +256,12 @@ def _write(path: Path, rows: list[dict[str, Any]], fields: _Fields) -> None:
         pq.write_table(table, part)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
+    """Read one table.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         frame: pd.DataFrame = pq.read_table(path).to_pandas()
     except (pa.ArrowException, OSError) as error:
