@@ -67,7 +67,7 @@ def resume(
     """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
     with _input_errors():
         from tuning.ending import read_ending
-        from tuning.plan import SWEEP_FILE
+        from tuning.sweep_file import SWEEP_FILE
 
         file = folder.resolve() / SWEEP_FILE
         if not file.is_file():
@@ -194,6 +194,19 @@ def results(
     if test is not None:
         console.print()
         console.print(test_table(test))
+
+
+@app.command()
+def report(
+    path: Annotated[Path, typer.Argument(help="A sweep's folder, or one that holds sweeps.")],
+    out: Annotated[Path | None, typer.Option(help="HTML file, instead of report.html in the folder.")] = None,
+) -> None:
+    """Write a sweep's report, or an overview of several sweeps, as one HTML file."""
+    with _input_errors():
+        from tuning.report import write_report
+
+        file = write_report(path, out)
+    _console().print(f"wrote {file}", soft_wrap=True, highlight=False)
 
 
 @app.command()

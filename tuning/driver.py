@@ -1,8 +1,9 @@
 """Algorithm 2 from start to end: trials on Ray Tune, the pick, the retrain, the test, and the files that hold it all."""
 
 import json
+import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from tuning.journal import FOLDER as JOURNAL
 from tuning.journal import Journal, checkpoints, restore
 from tuning.live_tables import LiveTables
 from tuning.pinned import check_settings, keep_settings
-from tuning.plan import SWEEP_FILE, Plan, plan
+from tuning.plan import Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, TrialRow, make_stopper
@@ -38,7 +39,10 @@ from tuning.search import PointSearch
 from tuning.selection import Pick, pick
 from tuning.sharing import Inheritance, Sharing, forks
 from tuning.space import TrialSpec
+from tuning.sweep_file import SWEEP_FILE
 from tuning.wording import counted
+
+logger = logging.getLogger(__name__)
 
 MODEL, CARD = "model.safetensors", "model.json"
 
@@ -120,20 +124,19 @@ def run(
         epochs, trials = recorder.epochs, recorder.trials()
         write_epochs(folder, epochs)
         write_trials(folder, trials)
-        if not recorder.all_ended:
-            return SweepResult(folder, trials, None, [], interrupted=True)
-        winner = pick(trials, epochs)
+        winner = pick(trials, epochs) if recorder.all_ended else None
         retrained: list[RetrainEnd] = []
         if winner and sweep.retrain:
             kept = Retrains(folder, winner.trial, winner.epoch)
             for seed in sweep.retrain.seeds:
                 end = kept.read(seed)
                 retrained.append(end or _retrain(todo, winner, seed, kept, progress))
-                _write_retrained(
-                    folder, todo, winner, retrained, kept
-                )  # each time: a later failure loses none
-        result = SweepResult(folder, trials, winner, retrained)
-        write_ending(folder, _ending(todo, result))
+                # Each time, so that a later failure loses none:
+                _write_retrained(folder, todo, winner, retrained, kept)
+        try_report(folder, progress.stage)
+        result = SweepResult(folder, trials, winner, retrained, interrupted=not recorder.all_ended)
+        if not result.interrupted:
+            write_ending(folder, _ending(todo, result))
         if result.ok:
             shutil.rmtree(folder / JOURNAL)
     return result
@@ -306,6 +309,18 @@ def _retrain(todo: Plan, winner: Pick, seed: int, kept: Retrains, progress: Prog
     except (RayError, InputError) as error:
         return Failed(seed, _last_line(error))
     return Failed(seed, "its task ended without a result")
+
+
+def try_report(folder: Path, say: Callable[[str], None]) -> None:
+    """Write the report; one that fails is told of, and no more, since it can be written any time from the tables."""
+    from tuning.report import write_report  # after the trials: what plots takes a second to import
+
+    say("writing the report")
+    try:
+        write_report(folder)
+    except Exception as error:  # whatever it is, the sweep has been run and its rows are written
+        logger.warning("why there is no report", exc_info=True)
+        say(f"no report: {error}; the tables are whole, and `upsweep report {folder}` tries again")
 
 
 def _last_line(error: Exception) -> str:

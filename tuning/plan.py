@@ -17,9 +17,7 @@ from tuning.cluster import Machine, machines
 from tuning.config import Sweep
 from tuning.sharing import forks
 from tuning.space import TrialSpec, trial_specs
-
-SWEEP_FILE = "sweep.yaml"
-"""The settings in a sweep's folder, which is known by it."""
+from tuning.sweep_file import SWEEP_FILE
 
 _MEAN_ASPECT = 4 / 3
 

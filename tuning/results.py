@@ -155,13 +155,7 @@ def load_study_rows(folder: Path) -> pd.DataFrame | None:
         InputError: it cannot be read.
     """
     path = folder / STUDY
-    try:
-        rows: pd.DataFrame = pq.read_table(path).to_pandas()
-    except FileNotFoundError:
-        return None
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
-    return rows
+    return read_table(path) if path.is_file() else None
 
 
 def write_epochs(folder: Path, rows: Iterable[EpochRow]) -> None:
@@ -293,3 +287,16 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -
     table = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
     with aside(path) as part:
         pq.write_table(table, part)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read one table.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
+    return frame

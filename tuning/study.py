@@ -9,14 +9,15 @@ from ruamel.yaml import YAML
 
 from data_utils.errors import InputError
 from tuning.differences import as_text, differences
-from tuning.driver import SweepResult, run
+from tuning.driver import SweepResult, run, try_report
 from tuning.ending import Ending, read_ending
 from tuning.journal import FOLDER as JOURNAL
 from tuning.pinned import SETTINGS
-from tuning.plan import SWEEP_FILE, Plan, plan
+from tuning.plan import Plan, plan
 from tuning.space import Point, trial_specs
 from tuning.study_file import Member, Study
 from tuning.study_table import write_study
+from tuning.sweep_file import SWEEP_FILE
 from tuning.wording import percent
 
 
@@ -95,6 +96,7 @@ def run_study(study: Study, *, overwrite: bool = False, console: Console | None 
         if ending:
             ended[member.name] = ending
         write_study(study)  # each time, so that who looks in between sees what there is
+        try_report(study.folder, say)
     return StudyResult(study.folder, ended, left_out)
 
 

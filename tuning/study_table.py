@@ -1,8 +1,6 @@
 """A study's figures beside a paper's: each run, ours with its interval, and in what the settings differ."""
 
-import math
 from collections.abc import Hashable, Mapping
-from statistics import NormalDist
 from typing import Any
 
 import pandas as pd
@@ -13,9 +11,10 @@ from rich.text import Text
 from tuning.config import load_sweep
 from tuning.differences import as_text, differences
 from tuning.ending import Ending, read_ending
-from tuning.plan import SWEEP_FILE
+from tuning.intervals import wilson
 from tuning.results import STUDY, load, write_table
 from tuning.study_file import Figure, Member, Study
+from tuning.sweep_file import SWEEP_FILE
 from tuning.wording import percent
 
 _FIELDS = [
@@ -46,14 +45,6 @@ _FIELDS = [
 
 _ELSEWHERE = ("name", "storage", "data.root", "data.transform", "resources", "faults", "track", "search")
 """Settings that say where and how a sweep runs, not what it computes; points are compared by run."""
-
-
-def interval(accuracy: float, images: int) -> tuple[float, float]:
-    """Return Wilson's 95 % interval of a share of `images`."""
-    z = NormalDist().inv_cdf(0.975)
-    centre = (accuracy + z**2 / (2 * images)) / (1 + z**2 / images)
-    half = z / (1 + z**2 / images) * math.sqrt(accuracy * (1 - accuracy) / images + z**2 / (4 * images**2))
-    return centre - half, centre + half
 
 
 def write_study(study: Study) -> None:
@@ -121,11 +112,11 @@ def _ours(
     ours |= {name: row[name] for name in ("epochs_run", "outcome", "stop_reason")}
     if not pd.isna(row["best_val_accuracy"]):
         accuracy = float(row["best_val_accuracy"])
-        low, high = interval(accuracy, ending.val_images)
+        low, high = wilson(accuracy, ending.val_images)
         ours |= {"val_accuracy": accuracy, "epoch": int(row["best_epoch"]), "val_low": low, "val_high": high}
     if test is not None and index == ending.winner:
         accuracy = float(test["test_accuracy"].mean())
-        low, high = interval(accuracy, ending.test_images)
+        low, high = wilson(accuracy, ending.test_images)
         ours |= {"test_accuracy": accuracy, "test_low": low, "test_high": high, "seeds": len(test)}
         ours["test_mean_class_accuracy"] = float(test["test_mean_class_accuracy"].mean())
         ours["test_std"] = float(test["test_accuracy"].std()) if len(test) > 1 else None

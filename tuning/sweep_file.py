@@ -12,6 +12,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from data_utils.errors import InputError
 
+SWEEP_FILE = "sweep.yaml"
+"""The settings in a sweep's folder, which is known by it."""
+
 Place = tuple[str | int, ...]
 """A value's keys and list positions from the top."""
 

@@ -63,6 +63,21 @@ def test_results_shows_a_sweep(upsweep: Run, finished: tuple[subprocess.Complete
         assert "mean per class" in done.stdout
 
 
+def test_report_writes_one_file(
+    upsweep: Run, finished: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
+) -> None:
+    """Of a sweep where it is told to, and of the folder above an overview; a folder without sweeps is named."""
+    folder = finished[1]
+    assert (folder / "report.html").is_file(), "the run writes it, too"
+    done = upsweep("report", folder, "--out", tmp_path / "one.html")
+    assert done.stdout == f"wrote {tmp_path}/one.html\n"
+    assert "<h1>mine</h1>" in (tmp_path / "one.html").read_text()
+    assert upsweep("report", folder.parent).returncode == 0
+    assert 'href="mine/report.html"' in (folder.parent / "report.html").read_text()
+    (tmp_path / "empty").mkdir()
+    assert "holds no sweep's tables" in said(upsweep("report", tmp_path / "empty"))
+
+
 def test_an_existing_name_is_refused_unless_overwritten(
     upsweep: Run, finished: tuple[subprocess.CompletedProcess[str], Path]
 ) -> None:

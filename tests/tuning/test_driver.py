@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from trainables.models import build
 from trainables.recipe import Recipe
 from trainables.toy import ToyTrainable
 from tuning.config import Sweep, load_sweep
-from tuning.driver import claim_folder, run, run_trials
+from tuning.driver import claim_folder, run, run_trials, try_report
 from tuning.plan import plan
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, make_stopper
@@ -97,8 +98,8 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_sweep_leaves_its_files(short: Path) -> None:
     """Exactly these, and Ray's folder."""
     assert sorted(path.name for path in short.iterdir()) == [
-        "epochs.parquet", "model.json", "model.safetensors", "predictions.parquet", "ray", "sweep.yaml",
-        "test.parquet", "trials.parquet",
+        "epochs.parquet", "model.json", "model.safetensors", "predictions.parquet", "ray", "report.html",
+        "sweep.yaml", "test.parquet", "trials.parquet",
     ]  # fmt: skip
 
 
@@ -178,8 +179,20 @@ def test_when_all_diverge_there_is_no_retrain_and_the_rows_stay(tmp_path: Path) 
     assert not result.ok
     assert result.pick is None
     assert sorted(path.name for path in result.folder.iterdir()) == [
-        "epochs.parquet", "ray", "sweep.yaml", "trials.parquet",
+        "epochs.parquet", "ray", "report.html", "sweep.yaml", "trials.parquet",
     ]  # fmt: skip
+
+
+def test_a_report_that_fails_is_told_of_and_no_more(short: Path, tmp_path: Path) -> None:
+    """The run goes on to its end; here a table is torn, so that the report really fails."""
+    shutil.copytree(short, tmp_path / "copy", ignore=shutil.ignore_patterns("ray", "report.html"))
+    (tmp_path / "copy" / "trials.parquet").write_bytes(b"PAR1 and no more")
+    said: list[str] = []
+    try_report(tmp_path / "copy", said.append)
+    assert len(said) == 2
+    assert said[1].startswith("no report: ")
+    assert f"`upsweep report {tmp_path}/copy` tries again" in said[1]
+    assert not (tmp_path / "copy" / "report.html").exists()
 
 
 def test_a_folder_in_use_is_refused_unless_it_is_a_sweeps_to_overwrite(tmp_path: Path) -> None:
@@ -226,6 +239,7 @@ def test_an_interrupt_keeps_the_rows_and_retrains_nothing(tmp_path: Path) -> Non
     assert result.pick is None
     assert not result.ok
     assert {path.name for path in result.folder.glob("*.parquet")} == {"epochs.parquet", "trials.parquet"}
+    assert "the sweep was interrupted" in (result.folder / "report.html").read_text()
     assert result.trials[0].outcome is Outcome.STOPPED_SCHEDULER
 
 

@@ -1,0 +1,49 @@
+"""The overview of a folder of sweeps."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from tests.tuning.test_results import write_all
+from tuning.report import write_report
+from tuning.report_overview import overview_page
+
+
+def test_a_row_a_sweep_linked_to_its_report_if_there_is_one(tmp_path: Path) -> None:
+    """Also one in a deeper folder, and one that has no tables yet."""
+    write_all(tmp_path / "a b")
+    write_all(tmp_path / "deep" / "c")
+    (tmp_path / "deep" / "c" / "test.parquet").unlink()
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "sweep.yaml").write_text("name: new\n")
+    write_report(tmp_path / "a b")
+    page = overview_page(tmp_path, tmp_path)
+    assert [[cell.text for cell in row[:5]] for row in page.sweeps.rows] == [
+        ["a b", "2", "50.00 %", "1", "50.00 %"],
+        ["deep/c", "2", "50.00 %", "1", ""],
+        ["new", "", "", "", ""],
+    ]
+    # 1 of 2 images: (0.5 +- 0.4055) by Wilson
+    assert page.sweeps.rows[0][5].text == "9.45\u00a0%\u00a0to\u00a090.55\u00a0%"
+    assert [row[0].link for row in page.sweeps.rows] == ["a%20b/report.html", None, None]
+    assert overview_page(tmp_path, tmp_path / "x").sweeps.rows[0][0].link == "../a%20b/report.html"
+    assert page.lead == "3 sweeps, 1 with a test."
+
+
+def test_different_splits_are_pointed_out(tmp_path: Path) -> None:
+    """Their accuracies are of different images."""
+    for name in ("a", "b"):
+        write_all(tmp_path / name)
+    assert overview_page(tmp_path, tmp_path).notes == []
+    test = pd.read_parquet(tmp_path / "b" / "test.parquet")
+    test.assign(split_digest="e").to_parquet(tmp_path / "b" / "test.parquet")
+    assert "2 different splits" in overview_page(tmp_path, tmp_path).notes[0]
+
+
+def test_a_studys_rows_are_shown_whatever_they_are(tmp_path: Path) -> None:
+    """Each column under its name; a study may be there before its sweeps."""
+    pd.DataFrame({"paper_accuracy": [0.5], "what": ["<b>"]}).to_parquet(tmp_path / "study.parquet")
+    text = write_report(tmp_path).read_text()
+    assert "paper accuracy</th>" in text
+    assert "50.00 %</th>" in text
+    assert "&lt;b&gt;</td>" in text

@@ -1,0 +1,120 @@
+"""What leads a report: the result, and what is missing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tuning.rows import curve
+from tests.tuning.test_report import write_sweep
+from tuning.report_summary import Tile, facts_table, lead, notes, seeds_table, tiles
+from tuning.results import load
+
+INTERRUPTED = [
+    "1 trial ended from outside, before the last epoch.",
+    "No test: the sweep was interrupted. Its rows so far are here.",
+]
+DONE = curve(0, 0.5, 0.6, 0.7)
+
+
+@pytest.mark.parametrize(
+    ("curves", "options", "settings", "said"),
+    [
+        ([DONE], {}, {"retrain": {"seeds": [0]}}, []),
+        (
+            [DONE],
+            {"tests": 0},
+            {"retrain": None},
+            ["No test: the sweep was to retrain nothing (retrain: null)."],
+        ),
+        (
+            [DONE],
+            {"tests": 0},
+            {},
+            ["No test: the winner was not retrained, or its retrain diverged or failed."],
+        ),
+        ([curve(0, 0.5)], {"tests": 0}, {}, INTERRUPTED),
+        ([[]], {"tests": 0}, {}, INTERRUPTED),
+        (
+            [DONE],
+            {"tests": 2},
+            {"retrain": {"seeds": [0, 1, 2]}},
+            ["2 of 3 retrains gave a model; the others diverged or failed."],
+        ),
+        (
+            [curve(0, None), []],
+            {"tests": 0, "errors": {1: "boom"}},
+            {},
+            [
+                "1 trial failed; the table of trials has the errors.",
+                "1 trial diverged, and cannot win.",
+                "No winner: every trial diverged or failed before its first epoch. Try lower learning rates.",
+            ],
+        ),
+    ],
+    ids=[
+        "nothing",
+        "no-retrain",
+        "retrain-failed",
+        "interrupted",
+        "interrupted-at-once",
+        "one-seed-failed",
+        "no-winner",
+    ],
+)
+def test_what_is_missing_is_said(
+    tmp_path: Path, curves: Any, options: dict[str, Any], settings: dict[str, Any], said: list[str]
+) -> None:
+    """With why, as far as the files tell."""
+    assert notes(load(write_sweep(tmp_path / "s", curves, **options)), settings) == said
+
+
+def test_one_retrain_leads_with_its_test(tmp_path: Path) -> None:
+    """Two of six images: 33.33 %, by Wilson from 9.68 % to 70.00 %."""
+    frames = load(write_sweep(tmp_path / "s", [DONE, curve(1, 0.4)]))
+    assert tiles(frames) == [
+        Tile(
+            "test accuracy",
+            "33.33 %",
+            "95 % interval 9.68\u00a0%\u00a0to\u00a070.00\u00a0% (Wilson, 6 images)",
+        ),
+        Tile("mean per-class accuracy", "33.33 %", "each class counts alike"),
+        Tile("best validation accuracy", "70.00 %", "trial 0: lr 0.1"),
+    ]
+    assert lead(frames) == (
+        "Trial 0 was best: 70.00 % on validation at epoch 3. "
+        "Retrained on 8 images of train and validation for 2 epochs and then tested."
+    )
+    assert seeds_table(frames) is None
+
+
+def test_several_retrains_lead_with_their_mean(tmp_path: Path) -> None:
+    """Of 1/3, 1/3 + 0.1, 1/3 + 0.2 the mean is 43.33 % and the standard deviation 10 points."""
+    frames = load(write_sweep(tmp_path / "s", [DONE], tests=3))
+    assert [(tile.name, tile.value) for tile in tiles(frames)] == [
+        ("mean test accuracy", "43.33 %"),
+        ("mean per-class accuracy", "33.33 %"),
+        ("over seeds", "± 10.00"),
+        ("best validation accuracy", "70.00 %"),
+    ]
+    seeds = seeds_table(frames)
+    assert seeds is not None
+    assert [row[1].text for row in seeds.rows] == ["33.33 %", "43.33 %", "53.33 %"]
+
+
+def test_without_predictions_there_is_no_interval(tmp_path: Path) -> None:
+    """How many images were tested is not known, and not guessed."""
+    folder = write_sweep(tmp_path / "s", [DONE])
+    (folder / "predictions.parquet").unlink()
+    assert tiles(load(folder))[0] == Tile("test accuracy", "33.33 %", "")
+
+
+def test_the_facts_are_those_of_the_rows(tmp_path: Path) -> None:
+    """Seeds, digest, versions; a host that no row names is left out."""
+    rows = facts_table(load(write_sweep(tmp_path / "s", [DONE], tests=2))).rows
+    assert [[cell.text for cell in row] for row in rows] == [
+        ["trial seeds", "0"],
+        ["retrain seeds", "0, 1"],
+        ["split digest", "d"],
+        ["torch", "2"],
+    ]

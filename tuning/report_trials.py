@@ -1,0 +1,118 @@
+"""The trials of a report: their ranks, their keys to the plots, their table."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from tuning.report_style import ENDS, OTHERS, Style
+from tuning.report_table import Cell, Table, number, share, text
+from tuning.scale import shown
+from tuning.wording import counted, percent
+
+ALWAYS = ("config_lr", "config_step_size")
+"""Hyperparameters that the table shows even if all trials share them."""
+
+END_NAMES = {
+    "completed": "completed",
+    "stopped_up": "stopped by the UP rule",
+    "diverged": "diverged",
+    "stopped_scheduler": "ended from outside",
+    "errored": "failed",
+}
+
+
+class Key(NamedTuple):
+    """What a line or mark of the plots stands for."""
+
+    name: str
+    """What the plots' traces call it; for a mark the outcome."""
+    style: Style
+    label: str
+    note: str
+
+
+def varied(trials: pd.DataFrame) -> list[str]:
+    """Return the hyperparameters' columns in which trials differ."""
+    names = [name for name in trials if str(name).startswith("config_") or name == "seed"]
+    return [str(name) for name in names if trials[name].nunique(dropna=False) > 1]
+
+
+def ranked(trials: pd.DataFrame) -> list[int]:
+    """Return the trials from the winner down, as `tuning.selection.pick` has it; diverged ones and those without
+    an accuracy come last."""
+    rows = trials.to_dict("records")
+    return [int(row["trial"]) for row in sorted(rows, key=_rank)]
+
+
+def winner(trials: pd.DataFrame) -> dict[Any, Any] | None:
+    """Return the row of the best trial that did not diverge, or None without any."""
+    row = min(trials.to_dict("records"), key=_rank)
+    return None if row["outcome"] == "diverged" or pd.isna(row["best_val_accuracy"]) else row
+
+
+def trial_keys(trials: pd.DataFrame, styles: dict[int, Style], names: Sequence[str]) -> list[Key]:
+    """Return a key for each trial with a style of its own, and one for all others."""
+    rows = {int(row["trial"]): row for row in trials.to_dict("records")}
+    keys = [
+        Key(str(trial), style, f"trial {trial}", _note(rows[trial], names)) for trial, style in styles.items()
+    ]
+    if rest := len(rows) - len(styles):
+        keys.append(Key("others", OTHERS, counted(rest, "other trial"), "all in gray; hover to tell which"))
+    return keys
+
+
+def end_keys(trials: pd.DataFrame) -> list[Key]:
+    """Return a key for each mark of a trial's end that occurs."""
+    counts = trials["outcome"].value_counts()
+    return [
+        Key(name, OTHERS._replace(symbol=symbol), END_NAMES[name], counted(int(counts[name]), "trial"))
+        for name, symbol in ENDS.items()
+        if name in counts
+    ]
+
+
+def trials_table(trials: pd.DataFrame, names: Sequence[str]) -> Table:
+    """Return a row a trial, the winner's marked."""
+    columns = list(dict.fromkeys([*ALWAYS, *names]))
+    best = winner(trials)
+    rows, marked = [], set()
+    for place, row in enumerate(trials.to_dict("records")):
+        first = number(row["trial"], "d")
+        if best and row["trial"] == best["trial"]:
+            marked.add(place)
+            first = first._replace(text=f"{first.text} (best)")
+        rows.append([first, *(_cell(row[name]) for name in columns), *_result(row)])
+    headings = ["trial", *(name.removeprefix("config_") for name in columns)]
+    headings += ["outcome", "epochs", "best validation accuracy", "at epoch", "seconds", "why it ended"]
+    return Table(f"All trials ({len(rows)})", headings, rows, sortable=True, marked=frozenset(marked))
+
+
+def _rank(row: dict[Any, Any]) -> tuple[bool, bool, float, float, int]:
+    best = row["best_val_accuracy"]
+    if pd.isna(best):
+        return (True, True, 0.0, 0.0, row["trial"])
+    return (row["outcome"] == "diverged", False, -best, row["best_epoch"], row["trial"])
+
+
+def _note(row: dict[Any, Any], names: Sequence[str]) -> str:
+    values = [f"{name.removeprefix('config_')} {shown(row[name]) or 'none'}" for name in names]
+    best = row["best_val_accuracy"]
+    ended = f"{counted(int(row['epochs_run']), 'epoch')}, {END_NAMES[row['outcome']]}"
+    return ", ".join([*([] if pd.isna(best) else [percent(best)]), *values, ended])
+
+
+def _cell(value: Any) -> Cell:
+    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else text(value)
+
+
+def _result(row: dict[Any, Any]) -> list[Cell]:
+    why = row["error"] if isinstance(row["error"], str) else row["stop_reason"]
+    return [
+        text(row["outcome"]),
+        number(row["epochs_run"], "d"),
+        share(row["best_val_accuracy"]),
+        number(row["best_epoch"], ".0f"),
+        number(row["seconds"], ".1f"),
+        text(why),
+    ]
