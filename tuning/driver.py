@@ -3,15 +3,15 @@
 import json
 import logging
 import shutil
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 from ray.exceptions import RayError
 from ray.tune.experiment import Trial
-from ray.tune.logger import TBXLoggerCallback
 from rich.console import Console
 from ruamel.yaml import YAML
 from safetensors.numpy import save_file
@@ -40,6 +40,7 @@ from tuning.selection import Pick, pick
 from tuning.sharing import Inheritance, Sharing, forks
 from tuning.space import TrialSpec
 from tuning.sweep_file import SWEEP_FILE
+from tuning.track import Tracking, tensorboard, trackers
 from tuning.wording import counted
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class SweepResult:
     """How each retrain ended, in the order of the seeds; empty without a pick, or with `retrain: null`."""
     interrupted: bool = False
     """Whether the trials were stopped from outside before their ends."""
+    warnings: list[str] = field(default_factory=list)
+    """What did not reach a tracker; nothing of the tables is missing."""
 
     @property
     def tested(self) -> list[Retrained]:
@@ -96,50 +99,66 @@ def run(
     todo = plan(sweep, overwrite=overwrite or resume)  # again, by what the cluster really has
     with Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress:
         folder = _prepare(todo, progress, overwrite, resume)
-        left = [spec for spec in todo.trials if not recorder.has_ended(spec.index)]
-        done = f", {len(todo.trials) - len(left)} ended before" if resume else ""
-        progress.stage(f"{counted(len(left), 'trial')}, {todo.at_once} at once{done}")
-        max_epochs = sweep.train.max_epochs
-        sharing = Sharing(forks(todo.trials, max_epochs), recorder, sweep.stop, max_epochs, folder, own)
-        run_trials(
-            ClassifierTrainable,
-            [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in left],
-            folder=folder,
-            cpus=todo.cpus,
-            gpus=todo.gpus,
-            max_concurrent=sweep.resources.max_concurrent,
-            stopper=make_stopper(sweep.stop),
-            callbacks=[
-                recorder,
-                progress,
-                Journal(folder, recorder),
-                LiveTables(folder, recorder),
-                CheckpointDropper(folder),
-                _tensorboard(),
-            ],
-            sharing=sharing,
-        )
-        if recorder.all_ended:
-            sharing.drop()
-        epochs, trials = recorder.epochs, recorder.trials()
-        write_epochs(folder, epochs)
-        write_trials(folder, trials)
-        winner = pick(trials, epochs) if recorder.all_ended else None
-        retrained: list[RetrainEnd] = []
-        if winner and sweep.retrain:
-            kept = Retrains(folder, winner.trial, winner.epoch)
-            for seed in sweep.retrain.seeds:
-                end = kept.read(seed)
-                retrained.append(end or _retrain(todo, winner, seed, kept, progress))
-                # Each time, so that a later failure loses none:
-                _write_retrained(folder, todo, winner, retrained, kept)
+        with Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking:
+            _run_left(todo, folder, recorder, own, [progress, tracking], progress)
+            epochs, trials = recorder.epochs, recorder.trials()
+            write_epochs(folder, epochs)
+            write_trials(folder, trials)
+            winner = pick(trials, epochs) if recorder.all_ended else None
+            retrained = _retrain_all(todo, folder, winner, progress, tracking) if winner else []
         try_report(folder, progress.stage)
-        result = SweepResult(folder, trials, winner, retrained, interrupted=not recorder.all_ended)
-        if not result.interrupted:
-            write_ending(folder, _ending(todo, result))
-        if result.ok:
-            shutil.rmtree(folder / JOURNAL)
+    result = SweepResult(folder, trials, winner, retrained, not recorder.all_ended, tracking.missing)
+    if not result.interrupted:
+        write_ending(folder, _ending(todo, result))
+    if result.ok:
+        shutil.rmtree(folder / JOURNAL)
     return result
+
+
+def _run_left(
+    todo: Plan,
+    folder: Path,
+    recorder: Recorder,
+    own: dict[int, Inheritance],
+    watching: list[tune.Callback],
+    progress: Progress,
+) -> None:
+    """Run the trials that have not ended before."""
+    sweep, most = todo.sweep, todo.sweep.train.max_epochs
+    left = [spec for spec in todo.trials if not recorder.has_ended(spec.index)]
+    before = len(todo.trials) - len(left)
+    said = f", {before} ended before" if before else ""
+    progress.stage(f"{counted(len(left), 'trial')}, {todo.at_once} at once{said}")
+    sharing = Sharing(forks(todo.trials, most), recorder, sweep.stop, most, folder, own)
+    keeping = [Journal(folder, recorder), LiveTables(folder, recorder), CheckpointDropper(folder)]
+    run_trials(
+        ClassifierTrainable,
+        [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in left],
+        folder=folder,
+        cpus=todo.cpus,
+        gpus=todo.gpus,
+        max_concurrent=sweep.resources.max_concurrent,
+        stopper=make_stopper(sweep.stop),
+        callbacks=[recorder, *keeping, *tensorboard(sweep), *watching],
+        sharing=sharing,
+    )
+    if recorder.all_ended:
+        sharing.drop()
+
+
+def _retrain_all(
+    todo: Plan, folder: Path, winner: Pick, progress: Progress, tracking: Tracking
+) -> list[RetrainEnd]:
+    """Retrain the winner with each seed that was not done before, and write what there is after each."""
+    ends: list[RetrainEnd] = []
+    kept = Retrains(folder, winner.trial, winner.epoch)
+    for seed in todo.sweep.retrain.seeds if todo.sweep.retrain else []:
+        before, began = kept.read(seed), time.time()
+        ends.append(before or _retrain(todo, winner, seed, kept, progress))
+        files = _write_retrained(folder, todo, winner, ends, kept)
+        if before is None:
+            tracking.retrained(todo.trials[winner.trial], winner, ends[-1], files, began)
+    return ends
 
 
 def _ending(todo: Plan, result: SweepResult) -> Ending:
@@ -288,10 +307,6 @@ def _trial_config(spec: TrialSpec, todo: Plan) -> dict[str, Any]:
     }
 
 
-def _tensorboard() -> tune.Callback:
-    return TBXLoggerCallback()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
-
-
 def _retrain(todo: Plan, winner: Pick, seed: int, kept: Retrains, progress: Progress) -> RetrainEnd:
     """Retrain with one seed; what goes wrong is an end like others, since the trials' rows and other seeds stand."""
     recipe = todo.trials[winner.trial].recipe
@@ -330,16 +345,19 @@ def _last_line(error: Exception) -> str:
 
 def _write_retrained(
     folder: Path, todo: Plan, winner: Pick, ends: Sequence[RetrainEnd], kept: Retrains
-) -> None:
-    """Write the test tables of the retrains so far, and the first one's model, unless that was written before a break."""
+) -> list[Path]:
+    """Write the test tables of the retrains so far, and the first one's model, whose files are returned once."""
     tested = [end for end in ends if isinstance(end, Retrained)]
+    files: list[Path] = []
     if tested:
         spec = todo.trials[winner.trial]
         write_test(folder, todo.sweep.name, spec, tested)
         write_predictions(folder, todo.sweep.name, tested)
         if tested[0].state and len(tested) == 1:
             _write_model(folder, spec, tested[0])
+            files = [folder / MODEL, folder / CARD]
         kept.keep(tested[-1])
+    return files
 
 
 def _write_model(folder: Path, spec: TrialSpec, tested: Retrained) -> None:
