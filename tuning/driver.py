@@ -18,6 +18,7 @@ from safetensors.numpy import save_file
 from data_utils.errors import InputError
 from data_utils.normalization import NORMALIZATIONS
 from trainables.classifier import ClassifierTrainable
+from trainables.model_card import CARD, MODEL, digest
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.config import Sweep
@@ -32,7 +33,7 @@ from tuning.selection import Pick, pick
 from tuning.space import TrialSpec
 from tuning.wording import counted
 
-MODEL, CARD, RAY_FOLDER = "model.safetensors", "model.json", "ray"
+RAY_FOLDER = "ray"
 
 
 @dataclass(frozen=True)
@@ -272,6 +273,7 @@ def _write_model(folder: Path, spec: TrialSpec, tested: Retrained) -> None:
             **NORMALIZATIONS[recipe.transform]._asdict(),
         },
         "precision": recipe.precision,
+        "digest": digest(folder / MODEL),
         "hyperparameters": spec.point,
         "epochs": tested.epochs,
         "seed": tested.seed,
