@@ -1,6 +1,7 @@
 """The one error for what a user gave and cannot be used."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 
 
 class InputError(ValueError):
@@ -18,3 +19,13 @@ class InputError(ValueError):
         if len(self.problems) == 1:
             return f"{self.subject}: {self.problems[0]}"
         return f"{self.subject}: {len(self.problems)} problems" + "".join(f"\n  {p}" for p in self.problems)
+
+
+def near(name: str, known: Iterable[str]) -> str:
+    """Return a hint for a name that is not among those known: the nearest, or where they begin and end."""
+    names = list(known)
+    close = sorted(difflib.get_close_matches(name, names, n=3, cutoff=0.6))
+    if close:
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    few = names if len(names) <= 7 else [*names[:5], "...", names[-1]]
+    return f"there are {', '.join(few)}"

@@ -88,7 +88,7 @@ class PixelStore:
         )
         self.errors = {i: e for i, e in enumerate(table["error"].to_pylist()) if e is not None}
         self._chunks = [_pixels_of(batch) for batch in batches]
-        rows = np.array([batch.num_rows for batch in batches])
+        rows = np.array([batch.num_rows for batch in batches], dtype=np.int64)
         self._chunk_of = np.repeat(np.arange(len(batches)), rows)
         sizes = np.array([len(chunk) for chunk in self._chunks], dtype=np.int64)
         self._start_in_chunk = self.offsets - np.repeat(np.cumsum(sizes) - sizes, rows)
@@ -112,7 +112,7 @@ class PixelStore:
         path = cache_dir() / "pixels" / f"{dataset.folder.name}-{resize}-{key}.arrow"
         metadata = {"root": str(dataset.folder), "key": key}
         return kept(
-            path, cls, lambda aside: write_store(aside, _decode_all(dataset, resize, progress), metadata)
+            path, cls, lambda aside: write_store(aside, decode_all(dataset, resize, progress), metadata)
         )
 
     def __len__(self) -> int:
@@ -185,10 +185,12 @@ def write_store(path: Path, rows: Iterator[tuple[str, int, Decoded]], metadata: 
             writer.write_batch(batch)
 
 
-def _decode_all(
-    dataset: ImageFiles, resize: int, progress: Progress | None
+def decode_all(
+    dataset: ImageFiles, resize: int, progress: Progress | None = None
 ) -> Iterator[tuple[str, int, Decoded]]:
-    """Decode in threads, in order; Pillow lets go of the interpreter's lock while it decodes and resizes."""
+    """Yield (name, label, pixels or why there are none) of each image, short side resized.
+
+    Decode in threads, in order; Pillow lets go of the interpreter's lock while it decodes and resizes."""
 
     def one(sample: tuple[str, int]) -> Decoded:
         try:

@@ -60,14 +60,19 @@ def prepare(
     splits.check(str(dataset.root))
     store = PixelStore.of(dataset, resize, progress)
     skipped = {dataset.names[index]: error for index, error in store.errors.items()}
-    if skipped and on_bad_image == "error":
-        remedy = "mend or remove them, or leave them out with --set data.on_bad_image=skip"
-        raise InputError(
-            f"{len(skipped)} of {len(dataset)} images in {dataset.folder} cannot be decoded; {remedy}",
-            [f"{name}: {why}" for name, why in skipped.items()],
-        )
+    if on_bad_image == "error":
+        refuse_bad(store, dataset, "mend or remove them, or leave them out with --set data.on_bad_image=skip")
     if skipped:
         logger.warning("left out, as they cannot be decoded: %s", ", ".join(skipped))
         splits = splits.without(store.errors)
         splits.check(str(dataset.root))
     return PreparedData(dataset.classes, splits, store, skipped)
+
+
+def refuse_bad(store: PixelStore, dataset: ImageFolder, remedy: str) -> None:
+    """Raise InputError for the images of a folder that cannot be decoded, all of them at once."""
+    if store.errors:
+        raise InputError(
+            f"{len(store.errors)} of {len(dataset)} images in {dataset.folder} cannot be decoded; {remedy}",
+            [f"{store.names[index]}: {why}" for index, why in store.errors.items()],
+        )

@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,7 @@ class Learner:
     Args:
         model: trained in place; parameters without gradient are left alone and take no optimizer state.
         forward: the part of the model that the batches' inputs go into; the whole of it by default.
+        still: modules that stay in evaluation mode while the others train.
         lr, step_size, gamma: of `trainables.schedule.stepped_lr`.
         seed: of dropout.
         precision: "fp32", "bf16" or "auto"; see `trainables.precision`.
@@ -70,6 +72,7 @@ class Learner:
         model: nn.Module,
         *,
         forward: nn.Module | None = None,
+        still: Sequence[nn.Module] = (),
         lr: float,
         step_size: int,
         momentum: float = 0.9,
@@ -83,6 +86,7 @@ class Learner:
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.epoch = 0
         self._forward = forward or self.model
+        self._still = still
         self._lr, self._step_size, self._gamma, self._seed = lr, step_size, gamma, seed
         self._dtype = autocast_dtype(precision, self.device)
         self._optimizer = torch.optim.SGD(
@@ -104,6 +108,8 @@ class Learner:
             group["lr"] = self.lr_at(self.epoch)
         torch.manual_seed(derive(self._seed, self.epoch, Stream.DROPOUT))
         self.model.train()
+        for module in self._still:
+            module.eval()
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         images = 0
         watch = _FiniteWatch(self.device)

@@ -1,8 +1,8 @@
-"""A table of networks, and how one is built, loaded and frozen."""
+"""torchvision's classifiers: how one is built, loaded and frozen."""
 
 import logging
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -10,29 +10,17 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch.overrides import TorchFunctionMode
 from torchvision import models as torchvision_models
 
 from data_utils.errors import InputError
 from data_utils.seeding import Stream, derive
-from trainables.architectures import IMAGENET
+from trainables import parts
+from trainables.architectures import ARCHITECTURES, HIDDEN, IMAGENET, Freeze, has_hidden
 
 logger = logging.getLogger(__name__)
 
 State = dict[str, torch.Tensor]
-
-HIDDEN = 4096
-"""Width of the two hidden layers of torchvision's classifiers."""
-
-
-@dataclass(frozen=True)
-class Network:
-    """How one architecture is made: torchvision's constructor, its ImageNet weights, and a classifier of any width."""
-
-    construct: Callable[..., nn.Module]
-    imagenet: Any
-    """A torchvision `WeightsEnum` member."""
-    classifier: Callable[[int, int], nn.Sequential]
-    """(hidden, classes) -> the classifier, layer for layer as torchvision's."""
 
 
 def _alexnet_classifier(hidden: int, classes: int) -> nn.Sequential:
@@ -64,72 +52,81 @@ def _vgg_classifier(hidden: int, classes: int) -> nn.Sequential:
     return layers
 
 
-NETWORKS = {
-    "alexnet": Network(
-        torchvision_models.alexnet, torchvision_models.AlexNet_Weights.IMAGENET1K_V1, _alexnet_classifier
-    ),
-    "vgg11": Network(
-        torchvision_models.vgg11, torchvision_models.VGG11_Weights.IMAGENET1K_V1, _vgg_classifier
-    ),
+CLASSIFIERS: dict[str, Callable[[int, int], nn.Sequential]] = {
+    arch: _alexnet_classifier if arch == "alexnet" else _vgg_classifier
+    for arch in ARCHITECTURES
+    if has_hidden(arch)
 }
-"""The architectures there are. Both have `features`, `avgpool` and `classifier`."""
+"""{architecture: (hidden, classes) -> its classifier, layer for layer as torchvision's}."""
+
+AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+"""What the second classifiers of GoogLeNet and Inception are called: they are built without, and weights of them left out."""
 
 
 def build(
     arch: str,
     classes: int,
     weights: str | Path | None = None,
-    freeze: str | None = None,
+    freeze: Freeze = None,
     *,
     hidden: int = HIDDEN,
     init: str = "torchvision",
+    image_size: int = 224,
     seed: int = 0,
 ) -> nn.Module:
     """Build a network for `classes` classes, in training mode, on the CPU.
 
     Args:
-        arch: a key of `NETWORKS`.
+        arch: one of `ARCHITECTURES`.
         weights: "imagenet", a .safetensors or torch state-dict file, or None. A file may lack layers: those keep
             their initial values and are named in the log. A last layer for another number of classes is left out.
-        freeze: "features" or "classifier": the part whose parameters take no gradient.
-        hidden: width of the classifier's hidden layers.
+        freeze: the part whose parameters take no gradient; see `trainables.parts`.
+        hidden: width of the classifier's hidden layers, for AlexNet and VGGs.
         init: "torchvision" or "kaiming" (normal, for ReLU, with zero biases).
+        image_size: pixels a side of what it will see, which a vision transformer is built for.
         seed: of the initial values; the global generator is left as it was.
 
     Raises:
-        InputError: weights that cannot be read or do not fit.
+        InputError: weights that cannot be read or do not fit, or modules to freeze that are not there.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, 0, Stream.INIT))
-        model = _construct(arch, classes, hidden)
+        model = _construct(arch, classes, hidden, image_size)
         if init == "kaiming":
             _kaiming(model)
     if weights is not None:
-        fitting, fresh = _fitting(model, read_weights(arch, weights), str(weights))
-        model.load_state_dict(fitting, strict=False)
+        fitting, fresh = _fitting(arch, model, read_weights(arch, weights), str(weights))
+        state = model.state_dict()  # with its version numbers, which some of torchvision's networks ask for
+        state.update(fitting)
+        model.load_state_dict(state)
         if fresh:
             logger.info("%s: initialised, as %s does not hold them: %s", arch, weights, ", ".join(fresh))
-    if freeze is not None:
-        model.get_submodule(freeze).requires_grad_(False)
+    parts.freeze(model, freeze)
     return model
 
 
-def check_weights(arch: str, classes: int, weights: str | Path, hidden: int = HIDDEN) -> list[str]:
+def outline(arch: str, classes: int = 2, *, hidden: int = HIDDEN, image_size: int = 224) -> nn.Module:
+    """Return a network on the meta device: names and shapes, without memory or time for its numbers."""
+    with torch.random.fork_rng(devices=[]), _EmptyOnMeta():
+        return _construct(arch, classes, hidden, image_size).to("meta")
+
+
+def check_weights(
+    arch: str, classes: int, weights: str | Path, hidden: int = HIDDEN, image_size: int = 224
+) -> list[str]:
     """Return the names of the parameters that `weights` lacks, without building anything.
 
     Raises:
         InputError: as `build`.
     """
-    with torch.device("meta"):
-        model = _construct(arch, classes, hidden)
-    return _fitting(model, read_weights(arch, weights), str(weights))[1]
+    model = outline(arch, classes, hidden=hidden, image_size=image_size)
+    return _fitting(arch, model, read_weights(arch, weights), str(weights))[1]
 
 
-def state_bytes(arch: str, classes: int, hidden: int = HIDDEN) -> int:
+def state_bytes(arch: str, classes: int, hidden: int = HIDDEN, image_size: int = 224) -> int:
     """Return what a saved model of these sizes takes, without building it."""
-    with torch.device("meta"):
-        model = _construct(arch, classes, hidden)
-    return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
+    state = outline(arch, classes, hidden=hidden, image_size=image_size).state_dict()
+    return sum(tensor.numel() * tensor.element_size() for tensor in state.values())
 
 
 def read_weights(arch: str, weights: str | Path) -> State:
@@ -155,10 +152,19 @@ def read_weights(arch: str, weights: str | Path) -> State:
 
 def _imagenet_weights(arch: str) -> object:
     try:
-        return NETWORKS[arch].imagenet.get_state_dict(progress=False, check_hash=True, weights_only=True)
+        best = torchvision_models.get_model_weights(arch).DEFAULT
+        state = best.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except OSError as error:
         problem = f"torchvision's weights for {arch} cannot be fetched ({error}); name a weight file instead"
         raise InputError("weights: imagenet", [problem]) from error
+    # DenseNet's file has names of before a module's name could hold no dot: denselayer1.norm.1.weight.
+    return {
+        re.sub(r"((?:norm|relu|conv)\.)([12]\.)", _without_dot, name): value for name, value in state.items()
+    }
+
+
+def _without_dot(match: re.Match[str]) -> str:
+    return match[1].rstrip(".") + match[2]
 
 
 def _file_weights(path: Path) -> object:
@@ -169,22 +175,33 @@ def _file_weights(path: Path) -> object:
     return load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
 
 
-def frozen_part(model: nn.Module) -> nn.Sequential:
-    """Return what maps images to the classifier's inputs, (n, numbers), sharing the model's layers."""
-    return nn.Sequential(model.get_submodule("features"), model.get_submodule("avgpool"), nn.Flatten())
+class _EmptyOnMeta(TorchFunctionMode):
+    """Makes `torch.empty`, and so what layers allocate, give meta tensors.
+
+    PyTorch's own `torch.device("meta")` moves constants too, with which some networks compute their shapes.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        options = kwargs or {}
+        if func is torch.empty and options.get("device") is None:
+            options = options | {"device": "meta"}
+        return func(*args, **options)
 
 
-def last_layer(model: nn.Module) -> str:
-    """Return the name of the layer that gives one number a class."""
-    names: list[str] = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    return names[-1]
-
-
-def _construct(arch: str, classes: int, hidden: int) -> nn.Module:
-    network = NETWORKS[arch]
-    model: nn.Module = network.construct(weights=None, num_classes=classes)
+def _construct(arch: str, classes: int, hidden: int, image_size: int) -> nn.Module:
+    options: dict[str, Any] = {}
+    if arch.startswith("vit_"):
+        options = {"image_size": image_size}
+    elif arch == "maxvit_t":
+        options = {"input_size": (image_size, image_size)}
+    elif arch in ("googlenet", "inception_v3"):
+        # As with their ImageNet weights: these see pixels of mean and std 0.5, to which it turns ImageNet's.
+        options = {"aux_logits": False, "transform_input": True, "init_weights": True}
+    model: nn.Module = torchvision_models.get_model(arch, weights=None, num_classes=classes, **options)
     if hidden != HIDDEN:
-        model.classifier = network.classifier(hidden, classes)
+        if arch not in CLASSIFIERS:
+            raise InputError("model.hidden", [f"{arch} has no hidden layers; leave it out"])
+        model.classifier = CLASSIFIERS[arch](hidden, classes)
     return model
 
 
@@ -196,17 +213,19 @@ def _kaiming(model: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def _fitting(model: nn.Module, state: State, source: str) -> tuple[State, list[str]]:
+def _fitting(arch: str, model: nn.Module, state: State, source: str) -> tuple[State, list[str]]:
     """Return the part of `state` to load, and the names of the model's parameters it leaves as they are."""
     own = model.state_dict()
-    head = last_layer(model)
+    last = parts.last_layer(model)
     problems, fitting = [], {}
     for name, tensor in state.items():
+        if name.startswith(AUXILIARY):
+            continue
         if name not in own:
             problems.append(f"{name} is no layer of this network; its layers are {_abridged(own)}")
         elif tensor.shape == own[name].shape:
             fitting[name] = tensor
-        elif name.startswith(f"{head}.") and tensor.shape[1:] == own[name].shape[1:]:
+        elif name.startswith(f"{last}.") and tensor.shape[1:] == own[name].shape[1:]:
             continue  # a last layer for other classes
         else:
             problems.append(
@@ -215,7 +234,10 @@ def _fitting(model: nn.Module, state: State, source: str) -> tuple[State, list[s
     if not fitting and not problems:
         problems.append("it holds none of this network's layers")
     if problems:
-        remedy = "check model.arch, and leave model.hidden at the file's width"
+        setting = "leave model.hidden at the file's width"
+        if not has_hidden(arch):
+            setting = "give a transformer data.image_size as the weights had it"
+        remedy = f"check model.arch, and {setting}"
         raise InputError(
             source,
             [

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from data_utils.augment import Spec
 from data_utils.pixel_store import Progress
 from data_utils.prepared import PreparedData, prepare
+from trainables.architectures import Freeze
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Recipe:
     eval_batch_size: int
     arch: str
     weights: str | None
-    freeze: str | None
+    freeze: Freeze
     hidden: int
     init: str
     lr: float
@@ -49,5 +50,5 @@ class Recipe:
 
     @property
     def keeps_features(self) -> bool:
-        """Whether the network's frozen part sees each image the same way every time, so that once is enough."""
+        """Whether all before the head is frozen and sees each image the same way every time, so that once is enough."""
         return self.freeze == "features" and not self.augment

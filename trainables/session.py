@@ -16,7 +16,8 @@ from data_utils.pixel_store import PixelStore, Progress
 from data_utils.prepared import PreparedData
 from data_utils.splits import Indices
 from trainables.learner import Learner
-from trainables.models import build, frozen_part
+from trainables.models import build
+from trainables.parts import frozen_part, still_modules, trained_part
 from trainables.precision import autocast_dtype
 from trainables.recipe import Recipe
 
@@ -79,6 +80,7 @@ def open_session(recipe: Recipe, device: torch.device, progress: Progress | None
         recipe.freeze,
         hidden=recipe.hidden,
         init=recipe.init,
+        image_size=recipe.image_size,
         seed=recipe.seed,
     )
     online = None if recipe.offline_copies else parse_augmentation(recipe.augment)
@@ -90,10 +92,11 @@ def open_session(recipe: Recipe, device: torch.device, progress: Progress | None
         source = FeatureSource(
             _features(recipe, model, pixels, data, device, progress), data.store.labels, device
         )
-        forward = model.get_submodule("classifier")
+        forward = trained_part(model, recipe.image_size)
     learner = Learner(
         model,
         forward=forward,
+        still=still_modules(model, recipe.freeze),
         lr=recipe.lr,
         step_size=recipe.step_size,
         momentum=recipe.momentum,

@@ -2,20 +2,23 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from data_utils.errors import InputError
+from tuning.model_commands import models_app
+from tuning.terminal import INTERRUPTED
+from tuning.terminal import input_errors as _input_errors
+from tuning.terminal import output as _console
 from tuning.wording import counted, percent
 
 # PyTorch and Ray take seconds to import: only the commands that need them do.
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tuning.config import Sweep
     from tuning.driver import SweepResult
     from tuning.plan import Plan
@@ -28,9 +31,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Images: the embedded sample, Caltech-101.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
-
-INTERRUPTED = 130
-"""The exit code that shells give a command ended by Ctrl-C."""
+app.add_typer(models_app)
 
 
 def _version(asked: bool) -> None:
@@ -292,27 +293,6 @@ def main() -> None:
     app()
 
 
-def _console() -> Console:
-    """Return where to print; piped output is not folded at the 80 columns that a pipe is taken to have."""
-    return Console(markup=False) if sys.stdout.isatty() else Console(markup=False, width=160)
-
-
-@contextmanager
-def _input_errors() -> Iterator[None]:
-    """Print an InputError without a traceback, and exit with 2; say so of an interrupt."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        _fail("interrupted", INTERRUPTED)
-    except InputError as error:
-        _fail(str(error), 2)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(code)
-
-
 def _load(file: Path, overrides: list[str] | None, storage: str | None, name: str | None) -> "Sweep":
     from tuning.config import load_sweep
 
@@ -324,7 +304,7 @@ def _given(storage: str | None, name: str | None) -> dict[str, str]:
     return {key: value for key, value in given.items() if value is not None}
 
 
-def _show_study(folder: Path, console: Console) -> None:
+def _show_study(folder: Path, console: "Console") -> None:
     """Print a study's table, and in what its sweeps differ from their files."""
     from tuning.results import load_study_rows
     from tuning.study_table import study_notes, study_table
@@ -355,7 +335,7 @@ def _describe_study(
         _describe(todo)
     trials, epochs = sum(len(todo.trials) for todo in plans), sum(todo.epochs for todo in plans)
     models = [
-        state_bytes(recipe.arch, todo.classes, recipe.hidden)
+        state_bytes(recipe.arch, todo.classes, recipe.hidden, recipe.image_size)
         for todo in plans
         for recipe in [todo.trials[0].recipe]
     ]
@@ -395,7 +375,7 @@ def _describe(todo: "Plan") -> None:
 
 def _all(todo: "Plan", name: str) -> str:
     """Return the values that a setting has over the trials."""
-    return " and ".join(dict.fromkeys(str(getattr(spec.recipe, name)) for spec in todo.trials))
+    return " and ".join(dict.fromkeys(str(spec.hyperparameters[name]) for spec in todo.trials))
 
 
 def _summarise(result: "SweepResult") -> None:

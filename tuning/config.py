@@ -12,12 +12,15 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from data_utils.augment import parse_augmentation
-from data_utils.errors import InputError
+from data_utils.errors import InputError, near
+from trainables.architectures import ARCHITECTURES, HIDDEN, has_hidden
 from tuning.sweep_file import Place, SweepFile, did_you_mean, read_sweep_file
 
 
@@ -75,19 +78,48 @@ class DataSettings(Settings):
         return self
 
 
+def _architecture(name: str) -> str:
+    if name not in ARCHITECTURES:
+        raise PydanticCustomError(
+            "arch", "must be a classifier of torchvision's ({hint})", {"hint": near(name, ARCHITECTURES)}
+        )
+    return name
+
+
+def _freeze(value: Any) -> Any:
+    names = isinstance(value, list) and value and all(isinstance(name, str) and name for name in value)
+    if value in (None, "features", "classifier") or names:
+        return value
+    raise PydanticCustomError(
+        "freeze", "must be features, classifier, null, or a list of modules such as [conv1, layer1]"
+    )
+
+
 class ModelSettings(Settings):
     """The network, what it starts from, and which part of it stands still."""
 
-    arch: Literal["alexnet", "vgg11"]
-    """Architecture."""
+    arch: Annotated[str, AfterValidator(_architecture)]
+    """Architecture: any of torchvision's classifiers by its name there, such as `alexnet`, `vgg11`, `resnet18`, `vit_b_16`."""
     weights: str | None = None
     """What to start from: `imagenet`, a .safetensors or state-dict file (which may hold some layers only), or null."""
-    freeze: Literal["features", "classifier"] | None = None
-    """Part that is not trained: the convolutions, the classifier, or null."""
-    hidden: int = Field(4096, ge=1, le=LARGEST)
-    """Width of the classifier's hidden layers; torchvision's is 4096."""
+    freeze: Annotated[Literal["features", "classifier"] | list[str] | None, BeforeValidator(_freeze)] = None
+    """Part that is not trained: `features` (all before the head), `classifier` (the head), a list of the network's modules
+    such as `[conv1, layer1]`, or null."""
+    hidden: int = Field(HIDDEN, ge=1, le=LARGEST)
+    """Width of the classifier's hidden layers, for AlexNet and VGGs; torchvision's is 4096."""
     init: Literal["torchvision", "kaiming"] = "torchvision"
     """Initial values of what `weights` does not hold."""
+
+    @field_validator("hidden")
+    @classmethod
+    def _has_hidden(cls, hidden: int, info: ValidationInfo) -> int:
+        arch = info.data.get("arch")
+        if arch and hidden != HIDDEN and not has_hidden(arch):
+            problem = (
+                "must be left out for {arch}: only AlexNet and VGGs have hidden layers of a width to set"
+            )
+            raise PydanticCustomError("hidden", problem, {"arch": arch})
+        return hidden
 
 
 class OfflineSettings(Settings):

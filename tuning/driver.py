@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 from data_utils.errors import InputError
 from data_utils.normalization import NORMALIZATIONS
 from trainables.classifier import ClassifierTrainable
+from trainables.model_card import CARD, MODEL, digest
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.config import Sweep
@@ -44,8 +45,6 @@ from tuning.track import Tracking, tensorboard, trackers
 from tuning.wording import counted
 
 logger = logging.getLogger(__name__)
-
-MODEL, CARD = "model.safetensors", "model.json"
 
 
 @dataclass(frozen=True)
@@ -375,6 +374,7 @@ def _write_model(folder: Path, spec: TrialSpec, tested: Retrained) -> None:
             **NORMALIZATIONS[recipe.transform]._asdict(),
         },
         "precision": recipe.precision,
+        "digest": digest(folder / MODEL),
         "hyperparameters": spec.point,
         "epochs": tested.epochs,
         "seed": tested.seed,

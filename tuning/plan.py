@@ -93,18 +93,17 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
     there = machines()
     gpus = _gpus(sweep, there)
     cpus = _cpus(sweep, there, gpus, len(trials))
+    misfits = _misfits(sweep, trials, len(folder.splits.train) if folder else sweep.data.batch_size)
+    problems += [problem for of_one in misfits.values() for problem in of_one]
     fresh: list[str] = []
     if folder and sweep.model.weights is not None:
         from trainables.models import check_weights  # and PyTorch with it, which no other check needs
 
+        weights, size = trials[0].recipe.weights or sweep.model.weights, sweep.data.image_size
         for arch, hidden in sorted({(t.recipe.arch, t.recipe.hidden) for t in trials}):
-            weights = trials[0].recipe.weights or sweep.model.weights
-            fresh += _collect(problems, partial(check_weights, arch, folder.classes, weights, hidden)) or []
-    problems += [
-        f"data.image_size: {arch} needs at least {MIN_IMAGE_SIZE[arch]} pixels a side, but got {sweep.data.image_size}"
-        for arch in sorted({t.recipe.arch for t in trials})
-        if sweep.data.image_size < MIN_IMAGE_SIZE[arch]
-    ]
+            if arch in MIN_IMAGE_SIZE or not misfits[arch]:
+                check = partial(check_weights, arch, folder.classes, weights, hidden, size)
+                fresh += _collect(problems, check) or []
     problems += _resource_problems(cpus, gpus, there)
     free = [_collect(problems, partial(_free, *place)) for place in _places(sweep)]
     problems += _name_problems(sweep, overwrite)
@@ -154,6 +153,31 @@ def _look_at_folder(sweep: Sweep) -> _Folder:
     splits = Splits.of(dataset, sweep.data.seed)
     splits.check(str(dataset.root))
     return _Folder(len(dataset.classes), len(dataset), splits, dataset.listed is not None)
+
+
+def _misfits(sweep: Sweep, trials: list[TrialSpec], images: int) -> dict[str, list[str]]:
+    """Return {architecture: what keeps it from training on these images, with the parts that are frozen}.
+
+    Args:
+        images: of the training split.
+    """
+    found: dict[str, list[str]] = {}
+    size = sweep.data.image_size
+    recipes = [spec.recipe for spec in trials]
+    kinds = {(r.arch, r.freeze, min(r.batch_size, images * (1 + r.offline_copies))): None for r in recipes}
+    for arch, freeze, batch in kinds:
+        problems = found.setdefault(arch, [])
+        if arch in MIN_IMAGE_SIZE and not isinstance(freeze, tuple):
+            if size < (fewest := MIN_IMAGE_SIZE[arch]):
+                problems.append(
+                    f"data.image_size: {arch} needs at least {fewest} pixels a side, but got {size}"
+                )
+        else:
+            # And PyTorch with it, which the paper's networks do without.
+            from trainables.network_check import network_problems
+
+            problems += network_problems(arch, size, freeze, batch)
+    return {arch: list(dict.fromkeys(problems)) for arch, problems in found.items()}
 
 
 def _collect(problems: list[str], look: Callable[[], Looked]) -> Looked | None:

@@ -14,6 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -204,27 +206,50 @@ def write_test(folder: Path, sweep: str, spec: TrialSpec, tested: Sequence[Retra
 
 
 def write_predictions(folder: Path, sweep: str, tested: Sequence[Retrained]) -> None:
-    """Write `predictions.parquet`, a row a test image and retrain, with the likeliest classes first."""
-    values = []
-    for one in tested:
-        order = (-one.probabilities).argsort(axis=1, kind="stable")[:, :TOP]
-        for path, label, top, probabilities in zip(
-            one.paths, one.labels, order, one.probabilities, strict=True
-        ):
-            names = [one.classes[c] for c in top]
-            values.append(
-                {
-                    "sweep": sweep,
-                    "seed": one.seed,
-                    "path": path,
-                    "label": one.classes[label],
-                    "predicted": names[0],
-                    "probability": probabilities[top[0]],
-                    "top5": names,
-                    "top5_probability": probabilities[top],
-                }
-            )
-    write_table(folder / PREDICTIONS, values, _PREDICTION_FIELDS)
+    """Write `predictions.parquet`, a row a test image and retrain."""
+    rows = [
+        row
+        for one in tested
+        for row in prediction_rows(sweep, one.seed, one.classes, one.paths, one.labels, one.probabilities)
+    ]
+    write_prediction_rows(folder / PREDICTIONS, rows)
+
+
+def write_prediction_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write what `prediction_rows` gives."""
+    write_table(path, rows, _PREDICTION_FIELDS)
+
+
+def prediction_rows(
+    sweep: str,
+    seed: int,
+    classes: Sequence[str],
+    paths: Sequence[str],
+    labels: npt.NDArray[np.int64],
+    probabilities: npt.NDArray[np.float32],
+) -> list[dict[str, Any]]:
+    """Return a row an image, with the likeliest classes first; `probabilities` is (images, classes)."""
+    rows = []
+    for path, label, top, row in zip(paths, labels, likeliest(probabilities), probabilities, strict=True):
+        names = [classes[c] for c in top]
+        rows.append(
+            {
+                "sweep": sweep,
+                "seed": seed,
+                "path": path,
+                "label": classes[label],
+                "predicted": names[0],
+                "probability": row[top[0]],
+                "top5": names,
+                "top5_probability": row[top],
+            }
+        )
+    return rows
+
+
+def likeliest(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Return (images, at most `TOP`) places of classes, the likeliest first."""
+    return (-probabilities).argsort(axis=1, kind="stable")[:, :TOP]
 
 
 def write_skipped(folder: Path, sweep: str, skipped: dict[str, str]) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from data_utils.augment import operations
 from data_utils.prepared import SAMPLE
 from trainables.architectures import IMAGENET
 from trainables.recipe import Recipe
-from tuning.config import Scalar, Sweep, explain
+from tuning.config import Scalar, Sweep, dotted, explain
 from tuning.sweep_file import Place, did_you_mean
 
 TUNABLE: dict[str, tuple[str, str]] = {
@@ -45,8 +46,9 @@ class TrialSpec:
 
     @property
     def hyperparameters(self) -> Point:
-        """Every tunable setting as this trial has it, searched or not."""
-        return {name: getattr(self.recipe, name) for name in TUNABLE}
+        """Every tunable setting as this trial has it, searched or not; a list as text, `conv1,layer1`."""
+        values = {name: getattr(self.recipe, name) for name in TUNABLE}
+        return {name: ",".join(v) if isinstance(v, tuple) else v for name, v in values.items()}
 
 
 def trial_specs(sweep: Sweep) -> list[TrialSpec]:
@@ -83,7 +85,7 @@ def recipe(sweep: Sweep) -> Recipe:
         eval_batch_size=data.eval_batch_size,
         arch=model.arch,
         weights=weights,
-        freeze=model.freeze,
+        freeze=tuple(model.freeze) if isinstance(model.freeze, list) else model.freeze,
         hidden=model.hidden,
         init=model.init,
         lr=train.lr,
@@ -116,15 +118,26 @@ def check_points(sweep: Sweep) -> list[tuple[Place, str]]:
 
 
 def _point_problems(sweep: Sweep, trial: int, point: Point) -> list[tuple[Place, str]]:
-    unknown = [name for name in point if name not in TUNABLE]
+    known = {name: value for name, value in point.items() if name in TUNABLE}
     problems = [
         (_place(sweep, trial, name), f"no hyperparameter; {did_you_mean(name, list(TUNABLE))}")
-        for name in unknown
+        for name in point.keys() - known.keys()
     ]
-    for name in point.keys() - unknown:
-        place = _place(sweep, trial, name, point[name])
-        problems += [(place, problem) for problem in _impossible(sweep, name, point[name])]
+    try:
+        _with(sweep, known)
+    except ValidationError as error:
+        problems += [_explained(sweep, trial, known, details) for details in error.errors(include_url=False)]
     return problems
+
+
+def _explained(sweep: Sweep, trial: int, point: Point, details: ErrorDetails) -> tuple[Place, str]:
+    """Return where a problem of a trial's settings is to be mended, and what it is."""
+    setting, problem = details["loc"][:2], explain(details, [])
+    for name, value in point.items():
+        if TUNABLE[name] == setting:
+            return _place(sweep, trial, name, value), problem
+    # A setting of the sweep's own, which the point does not go with.
+    return _place(sweep, trial), f"{dotted(setting)}: {problem}"
 
 
 def _with(sweep: Sweep, point: Point) -> Sweep:
@@ -134,15 +147,6 @@ def _with(sweep: Sweep, point: Point) -> Sweep:
         section, key = TUNABLE[name]
         values[section][key] = value
     return Sweep.model_validate(values)
-
-
-def _impossible(sweep: Sweep, name: str, value: Scalar) -> list[str]:
-    """Return what is wrong with one hyperparameter's value; two values can never be wrong only together."""
-    try:
-        _with(sweep, {name: value})
-    except ValidationError as error:
-        return [explain(details, []) for details in error.errors(include_url=False)]
-    return []
 
 
 def _place(sweep: Sweep, trial: int, *names: Any) -> Place:

@@ -140,3 +140,14 @@ def test_predictions_agree_with_the_evaluation() -> None:
     assert (
         float((predictions.probabilities.argmax(axis=1) == predictions.labels).mean()) == evaluation.accuracy
     )
+
+
+def test_modules_that_are_to_stand_still_stay_in_evaluation_mode() -> None:
+    """Their running statistics do not move; others' do."""
+    frozen, free = nn.BatchNorm2d(3), nn.BatchNorm2d(3)
+    model = nn.Sequential(frozen, free, nn.Flatten(), nn.Linear(3 * 63 * 63, 3))
+    Learner(model, still=[frozen], lr=0.1, step_size=1).train_epoch(
+        TrainBatches(images(8), np.arange(8), 4, seed=0)
+    )
+    assert not frozen.running_mean.any()  # type: ignore[union-attr]
+    assert free.running_mean.any()  # type: ignore[union-attr]

@@ -1,6 +1,7 @@
 """Networks: torchvision's own unless told otherwise, loaded with care, frozen in part."""
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from data_utils.errors import InputError
-from trainables.models import build, check_weights
+from trainables.models import build, check_weights, outline
 
 HIDDEN = 32
 
@@ -144,3 +145,57 @@ def test_imagenet_weights_that_cannot_be_fetched_say_so(
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(InputError, match="name a weight file instead"):
         build("vgg11", 5, "imagenet")
+
+
+def test_second_classifiers_are_left_out(tmp_path: Path) -> None:
+    """GoogLeNet's file holds two more heads, for which the network that is built has no place."""
+    path = tmp_path / "googlenet.pth"
+    torch.save(models.googlenet(num_classes=1000, init_weights=False).state_dict(), path)
+    assert check_weights("googlenet", 3, path) == ["fc.weight", "fc.bias"]
+
+
+def test_densenets_old_names_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torchvision's file calls `norm1` of a dense layer `norm.1`."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    with torch.device("cpu"):
+        state = models.densenet121(num_classes=1000).state_dict()
+    old = {
+        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): value
+        for name, value in state.items()
+    }
+    assert "features.denseblock1.denselayer1.norm.1.weight" in old
+    torch.save(old, folder / "densenet121-a639ec97.pth")
+    assert check_weights("densenet121", 3, "imagenet") == ["classifier.weight", "classifier.bias"]
+
+
+def test_a_network_that_asks_for_its_version_is_loaded(tmp_path: Path) -> None:
+    """MNASNet's loading looks at a version number, which a .safetensors file has no place for."""
+    path = tmp_path / "mnasnet.safetensors"
+    theirs = build("mnasnet0_5", 3, seed=8).state_dict()
+    save_file(theirs, path)
+    ours = build("mnasnet0_5", 3, path).state_dict()
+    assert all(torch.equal(tensor, ours[name]) for name, tensor in theirs.items())
+
+
+def test_a_width_is_refused_where_there_are_no_hidden_layers() -> None:
+    """Nothing is ignored."""
+    with pytest.raises(InputError, match=r"model\.hidden: resnet18 has no hidden layers"):
+        build("resnet18", 3, hidden=16)
+
+
+def test_a_transformer_is_built_for_its_image_size(tmp_path: Path) -> None:
+    """A class token and (64 / 32)^2 patches; weights of another size are refused with the remedy."""
+    assert outline("vit_b_32", image_size=64).encoder.pos_embedding.shape == (1, 5, 768)
+    path = tmp_path / "vit.safetensors"
+    save_file({"encoder.pos_embedding": torch.zeros(1, 50, 768)}, path)
+    with pytest.raises(InputError, match=r"give a transformer data\.image_size as the weights had it"):
+        check_weights("vit_b_32", 3, path, image_size=64)
+
+
+def test_an_outline_takes_no_random_numbers() -> None:
+    """Checks before a training change nothing of it."""
+    before = torch.get_rng_state()
+    assert next(outline("swin_t").parameters()).device.type == "meta"
+    assert torch.equal(before, torch.get_rng_state())

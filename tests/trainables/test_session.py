@@ -1,6 +1,7 @@
 """Kept features change no number: a frozen network trained on them is the one trained the long way."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from data_utils.pixel_source import PixelSource
 from tests.trainables.test_classifier import RECIPE
 from trainables.learner import Learner
 from trainables.models import build
+from trainables.parts import still_modules
 from trainables.recipe import Recipe
 from trainables.session import open_session
 
@@ -118,3 +120,56 @@ def test_joined_sources_keep_the_order_of_the_indices() -> None:
         alone = source.gather(np.array([own]))
         assert torch.equal(batch.inputs[row], alone.inputs[0])
         assert batch.labels[row] == alone.labels[0]
+
+
+def network(images: Path, arch: str, **changes: object) -> Recipe:
+    """Return a recipe of any network on the eighteen images, batches of three."""
+    plain = replace(
+        RECIPE,
+        root=str(images),
+        resize=40,
+        image_size=32,
+        arch=arch,
+        hidden=4096,
+        init="torchvision",
+        batch_size=3,
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("arch", ["resnet18", "mobilenet_v3_small", "squeezenet1_1"])
+def test_any_networks_kept_features_are_the_long_way(images: Path, arch: str) -> None:
+    """Batch norm by its running statistics, no stochastic depth; SqueezeNet's head takes a picture."""
+    recipe = network(images, arch, freeze="features")
+    kept = open_session(recipe, CPU)
+    model = build(arch, 3, None, "features", image_size=32)
+    plain = Learner(model, still=still_modules(model, "features"), lr=recipe.lr, step_size=recipe.step_size)
+    pixels = open_session(network(images, "alexnet", resize=40, hidden=8), CPU)  # for its batches
+    splits, curves = kept.data.splits, []
+    for learner, source in ((kept.learner, kept), (plain, pixels)):
+        train, val = source.train_batches(splits.train), source.eval_batches(splits.val)
+        curves.append([(learner.train_epoch(train).loss, learner.evaluate(val).loss) for _ in range(2)])
+    assert kept.source.gather(splits.train[:2]).inputs.dim() == 2
+    assert curves[0][0] == pytest.approx(curves[1][0], rel=1e-4)
+    assert curves[0][1] == pytest.approx(curves[1][1], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arch", "what", "still"),
+    [
+        ("resnet18", ("conv1", "bn1", "layer1"), ("conv1.", "bn1.", "layer1.")),
+        ("mobilenet_v3_small", ("features.0", "features.1"), ("features.0.", "features.1.")),
+        ("resnet18", "classifier", ("fc.",)),
+        ("resnet18", "features", ("conv1.", "bn1.", "layer")),
+    ],
+)
+def test_what_is_frozen_stays_bit_for_bit_and_the_rest_moves(
+    images: Path, arch: str, what: str | tuple[str, ...], still: tuple[str, ...]
+) -> None:
+    """Running statistics too, the long way (with augmentation nothing is kept)."""
+    session = open_session(network(images, arch, freeze=what, augment=[{"random_crop": {}}]), CPU)
+    before = {name: tensor.clone() for name, tensor in session.learner.model.state_dict().items()}
+    assert session.learner.train_epoch(session.train_batches(session.data.splits.train)).loss is not None
+    after = session.learner.model.state_dict()
+    moved = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    assert moved == {name for name in before if not name.startswith(still)}

@@ -73,7 +73,8 @@ extra: 1
             "line 3: data.rot: unknown key; did you mean 'root'?",
             "line 4: data.batch_size: must be at least 1, but got 0",
             "line 5: data.image_size: must be a whole number, but got 'big'",
-            "line 6: model.arch: must be 'alexnet' or 'vgg11', but got 'resnet'",
+            "line 6: model.arch: must be a classifier of torchvision's (did you mean 'resnet18' or 'resnet34' or 'resnet50'?), "
+            "but got 'resnet'",
             "line 6: model.weights: must be text, but got 3",
             "line 8: train.max_epochs: must be a whole number, but got 2.5",
             "line 9: train.gamma: must be more than 0.0, but got 0",
@@ -258,3 +259,42 @@ def test_a_crop_larger_than_the_image_is_refused(tmp_path: Path) -> None:
     assert problems(tmp_path, GOOD, "data.image_size=300") == [
         "line 2: data: image_size must be at most resize (256) but got 300; raise resize or crop less"
     ]
+
+
+RESNET = GOOD.replace("alexnet", "resnet18")
+
+
+def test_a_list_of_modules_is_frozen_as_written(tmp_path: Path) -> None:
+    """Whether they are there is asked when the network is known."""
+    assert load_sweep(write(tmp_path, RESNET), ["model.freeze=[conv1, layer1]"]).model.freeze == [
+        "conv1",
+        "layer1",
+    ]
+
+
+@pytest.mark.parametrize("value", ["layer1", "[]", "[1]", "['']", "{a: b}", "true"])
+def test_what_cannot_be_frozen_is_one_clear_problem(tmp_path: Path, value: str) -> None:
+    """With what can."""
+    (problem,) = problems(tmp_path, RESNET, f"model.freeze={value}")
+    rule = "must be features, classifier, null, or a list of modules such as [conv1, layer1], but got"
+    assert f"model.freeze: {rule}" in problem
+
+
+def test_a_list_of_modules_in_the_search_is_refused(tmp_path: Path) -> None:
+    """A hyperparameter's value is one value."""
+    (problem,) = problems(tmp_path, RESNET + "    - {freeze: [conv1]}\n")
+    assert problem.startswith("line 10: search.points[2].freeze: must be one value, not a list")
+
+
+def test_hidden_is_for_networks_that_have_hidden_layers(tmp_path: Path) -> None:
+    """Whether the sweep, or a point of its search, names the two."""
+    rule = "must be left out for resnet18: only AlexNet and VGGs have hidden layers of a width to set, but got 16"
+    assert problems(tmp_path, RESNET, "model.hidden=16") == [f"--set model.hidden=16: model.hidden: {rule}"]
+    assert problems(tmp_path, GOOD + "    - {arch: resnet18, hidden: 16}\n") == [
+        f"line 10: search.points[2].hidden: {rule}"
+    ]
+    assert problems(tmp_path, GOOD + "    - {arch: resnet18}\n", "model.hidden=16") == [
+        f"line 10: search.points[2]: model.hidden: {rule}"
+    ]
+    load_sweep(write(tmp_path, GOOD + "    - {arch: resnet18, hidden: 4096}\n"), ["model.hidden=16"])
+    load_sweep(write(tmp_path, GOOD.replace("alexnet", "vgg16_bn")), ["model.hidden=16"])

@@ -59,3 +59,10 @@ def test_paths_in_a_recipe_are_absolute() -> None:
     spec = trial_specs(sweep({"points": [{"lr": 0.1}]}, weights="w.pth"))[0]
     assert spec.recipe.weights == str(Path("w.pth").resolve())
     assert spec.recipe.root == "sample"
+
+
+def test_a_list_of_modules_is_text_among_hyperparameters() -> None:
+    """A column holds one value; the recipe holds the names."""
+    (one,) = trial_specs(sweep({"points": [{"lr": 0.1}]}, arch="resnet18", freeze=["conv1", "layer1"]))
+    assert one.recipe.freeze == ("conv1", "layer1")
+    assert one.hyperparameters["freeze"] == "conv1,layer1"

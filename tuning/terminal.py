@@ -1,0 +1,36 @@
+"""Where commands print, and how they end on input that cannot be used."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+
+from data_utils.errors import InputError
+
+INTERRUPTED = 130
+"""The exit code that shells give a command ended by Ctrl-C."""
+
+
+def output() -> Console:
+    """Return where to print; piped output is not folded at the 80 columns that a pipe is taken to have."""
+    return Console(markup=False) if sys.stdout.isatty() else Console(markup=False, width=160)
+
+
+@contextmanager
+def input_errors() -> Iterator[None]:
+    """Print an InputError without a traceback, and exit with 2; say so of an interrupt."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
+    except InputError as error:
+        fail(str(error), 2)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Print a message in red on stderr, and exit."""
+    Console(stderr=True).print(message, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
