@@ -1,7 +1,7 @@
 """Learning curves of all trials: accuracy, losses and learning rate over epochs."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -23,7 +23,8 @@ class _Panel(NamedTuple):
 
     column: str
     title: str
-    shown: Callable[[float], str]
+    form: str
+    """Of a value on hover, as plotly has them."""
     axis: dict[str, Any]
     shape: str = "linear"
 
@@ -31,10 +32,10 @@ class _Panel(NamedTuple):
 def curves(epochs: pd.DataFrame, trials: pd.DataFrame, styles: dict[int, Style]) -> list[Plot]:
     """Return the plots, the best trials in styles of their own and all others in gray, each trial's end marked."""
     panels = [
-        _Panel("val_accuracy", "Validation accuracy", percent, {"tickformat": ".0%"}),
-        _Panel("val_loss", "Validation loss", _short, _loss_axis(epochs["val_loss"])),
-        _Panel("train_loss", "Training loss", _short, _loss_axis(epochs["train_loss"])),
-        _Panel("lr", "Learning rate", _short, _log_axis(epochs["lr"]), "hv"),
+        _Panel("val_accuracy", "Validation accuracy", ".2%", {"tickformat": ".0%"}),
+        _Panel("val_loss", "Validation loss", ".4~g", _loss_axis(epochs["val_loss"])),
+        _Panel("train_loss", "Training loss", ".4~g", _loss_axis(epochs["train_loss"])),
+        _Panel("lr", "Learning rate", ".4~g", _log_axis(epochs["lr"]), "hv"),
     ]
     by_trial = {int(rows["trial"].iloc[0]): rows for _, rows in epochs.groupby("trial")}
     return [_plot(panel, by_trial, trials, styles) for panel in panels]
@@ -96,30 +97,29 @@ def _said(panel: _Panel, trials: Sequence[pd.DataFrame]) -> str:
     is_loss = panel.column != "val_accuracy"
     best = (min if is_loss else max)(known, key=lambda row: row[panel.column])
     extreme, unit = ("Lowest", " nats an image") if is_loss else ("Highest", "")
+    shown = f"{best[panel.column]:.4g}" if is_loss else percent(best[panel.column])
     where = f"trial {best['trial']} at epoch {best['epoch']}"
-    return f"{extreme}: {panel.shown(best[panel.column])}{unit}, {where}."
+    return f"{extreme}: {shown}{unit}, {where}."
 
 
 def _lines(panel: _Panel, trials: Sequence[pd.DataFrame], style: Style, name: str) -> go.Scatter:
     """Return one trace for several trials of one style, which a thousand trials can afford; a gap parts them."""
     x: list[int | None] = []
     y: list[float | None] = []
-    said: list[str] = []
+    names: list[str] = []
+    rates: list[str] = []
     for rows in trials:
-        for trial, epoch, value, lr in zip(
-            rows["trial"], rows["epoch"], rows[panel.column], rows["lr"], strict=True
-        ):
-            x.append(int(epoch))
-            y.append(rounded(value))
-            shown = "" if y[-1] is None else panel.shown(value)
-            said.append(f"trial {trial}, epoch {epoch}: {shown}<br>learning rate {lr:g}")
-        x, y, said = [*x, None], [*y, None], [*said, ""]
+        x += [*map(int, rows["epoch"]), None]
+        y += [*map(rounded, rows[panel.column]), None]
+        names += [str(trial) for trial in rows["trial"]] + [""]
+        rates += [f"{lr:g}" for lr in rows["lr"]] + [""]
     alone = any(len(rows) < 2 for rows in trials)
     return go.Scatter(
         x=x,
         y=y,
-        hovertext=said,
-        hoverinfo="text",
+        text=names,
+        customdata=rates,
+        hovertemplate=f"trial %{{text}}, epoch %{{x}}: %{{y:{panel.form}}}<br>learning rate %{{customdata}}<extra></extra>",
         mode="lines" if style is OTHERS and not alone else "lines+markers",
         line={"color": style.color, "dash": style.dash, "width": style.width, "shape": panel.shape},
         marker={
@@ -202,7 +202,3 @@ def _loss_axis(losses: pd.Series) -> dict[str, Any]:
     if len(known) and known.min() > 0 and known.max() / known.min() >= LOG_FROM:
         return _log_axis(known)
     return {"rangemode": "tozero"}
-
-
-def _short(value: float) -> str:
-    return f"{value:.4g}"

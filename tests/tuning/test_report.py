@@ -1,6 +1,7 @@
 """The report in a real browser, and the report of every kind of sweep."""
 
 import html
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from ruamel.yaml import YAML
@@ -17,13 +19,16 @@ from tests.conftest import save_image
 from tests.tuning.rows import curve, specs
 from tuning.config import StopSettings
 from tuning.records import EpochRow, trial_row
-from tuning.report import write_report
+from tuning.report import render, write_report
+from tuning.report_overview import OverviewPage
+from tuning.report_style import Plot, figure
+from tuning.report_table import Table
 from tuning.results import write_epochs, write_predictions, write_test, write_trials
 from tuning.retrain import Retrained
 
 EVIL = "<script>alert(1)</script>"
 BREAKOUT = '</script><img src="https://example.com/x">'
-CLASSES = [f"a {EVIL}", "bee & 'wasp'", BREAKOUT.replace("/", "-")]
+CLASSES = [f"a {EVIL}", "bee & 'wasp'", '<b>bold</b> <a href="https:">'.replace("/", "-")]
 PAPER = {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 24, 31)"}
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
@@ -73,11 +78,11 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pixels = np.random.default_rng(0).integers(0, 256, (80, 90, 3), dtype=np.uint8)
     for i in range(6):
         save_image(folder / "images" / CLASSES[i % 3] / f"{i}.jpg", pixels)
-    curves = [curve(i, 0.5, 0.6 - i / 100, 0.7 - i / 50) for i in range(10)]
+    curves = [curve(i + 1, 0.5, 0.6 - i / 100, 0.7 - i / 50) for i in range(10)]
     sweep = write_sweep(
         folder / "s",
-        [*curves, curve(10, 0.3, None), []],
-        errors={11: f"ValueError: {BREAKOUT} {'x' * 300}"},
+        [[], *curves, curve(11, 0.3, None)],
+        errors={0: f"ValueError: {BREAKOUT} {'x' * 300}"},
         tests=2,
         root=folder / "images",
     )
@@ -172,14 +177,17 @@ def test_it_opens_without_a_word_and_fits(
 def test_an_open_page_follows_light_and_width(page: Page, trouble: list[str], report: Path) -> None:
     """As when evening comes, or a phone is turned: every plot is drawn anew, as wide as its place."""
     opened(page, report)
-    for scheme, size in (("dark", PHONE), ("light", DESK)):
+    for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.locator(f".canvas svg.main-svg[style*='{PAPER[scheme]}']").first.wait_for(state="attached")
+    for size in (PHONE, DESK):
         page.set_viewport_size(size)  # type: ignore[arg-type]
-        wide = page.locator(f".canvas svg.main-svg[style*='{PAPER[scheme]}']").first
-        wide.wait_for(state="attached")
-        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         misfits = page.locator(".canvas").evaluate_all(
-            "all => all.filter(one => one.querySelector('svg.main-svg').clientWidth !== one.clientWidth).length"
+            """async (all) => {
+                const frame = () => new Promise(requestAnimationFrame);
+                await frame(), await frame(), await frame();
+                return all.filter((one) => one.querySelector("svg.main-svg").clientWidth !== one.clientWidth).length;
+            }"""
         )
         assert misfits == 0
     assert trouble == []
@@ -197,6 +205,8 @@ def test_on_paper_it_is_light_and_as_wide_as_the_sheet(page: Page, trouble: list
         "all => all.map(one => one.getBoundingClientRect().width)"
     )
     assert max(widths) <= 681
+    cut = page.locator(".scroll, pre").evaluate_all("all => all.map(one => getComputedStyle(one).overflow)")
+    assert set(cut) == {"visible"}
     assert not page.locator("nav").is_visible()
     assert page.pdf(format="A4").startswith(b"%PDF")
     page.emulate_media(media="screen", color_scheme="dark")
@@ -216,8 +226,12 @@ def test_the_keyboard_reaches_everything(page: Page, report: Path) -> None:
     reached = set()
     for _ in range(80):
         page.keyboard.press("Tab")
-        reached.add(page.evaluate("document.activeElement.className || document.activeElement.tagName"))
-    assert {"key", "scroll", "BUTTON", "SUMMARY", "PRE"} <= reached
+        reached.add(
+            page.evaluate(
+                "(one => one.getAttribute('aria-labelledby') || one.className || one.tagName)(document.activeElement)"
+            )
+        )
+    assert {"key", "BUTTON", "table-trials", "scroll", "SUMMARY", "PRE"} <= reached
 
 
 def test_a_trial_is_hidden_in_all_plots_and_shown_again(page: Page, trouble: list[str], report: Path) -> None:
@@ -258,7 +272,7 @@ def test_hostile_names_are_words(page: Page, trouble: list[str], report: Path) -
     assert EVIL in page.locator(".pairs").inner_text()
     assert BREAKOUT in page.locator("table:has(#table-trials)").inner_text()
     assert page.locator("#plot-classes-0 .yaxislayer-above text").all_text_contents() == [
-        '<-script><img src="https:--…',
+        '<b>bold<-b> <a href="https:…',
         "a <script>alert(1)</script>",
         "bee & 'wasp'",
     ]
@@ -268,6 +282,16 @@ def test_hostile_names_are_words(page: Page, trouble: list[str], report: Path) -
     )
     assert page.evaluate("window.ran === undefined")
     assert any("Content Security Policy" in line for line in trouble)
+
+
+def test_no_label_can_end_the_script_that_holds_it() -> None:
+    """Whatever a plot is given, its JSON has no markup in it."""
+    plot = Plot("one", "One", "", figure([go.Bar(x=[1], y=[1], hovertext=[BREAKOUT])], 100))
+    text = render("overview.html.j2", [plot], page=OverviewPage("x", "", Table("t", ["a"], []), plot=plot))
+    data = text[text.index('id="figures">') + len('id="figures">') :]
+    data = data[: data.index("</script>")]
+    assert "<" not in data
+    assert json.loads(data)["one"]["data"][0]["hovertext"] == [BREAKOUT]
 
 
 def test_examples_are_in_the_page(page: Page, report: Path) -> None:
