@@ -16,6 +16,7 @@ BELOW = {
 MAY_IMPORT_RAY = {
     "trainables/classifier.py", "trainables/toy.py", "tuning/cluster.py", "tuning/driver.py", "tuning/progress.py",
     "tuning/recorder.py", "tuning/search.py", "tuning/stoppers.py",
+    "tuning/track.py",
 }  # fmt: skip
 FILES = [path for package in BELOW for path in sorted((ROOT / package).glob("*.py"))]
 

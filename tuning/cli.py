@@ -283,6 +283,8 @@ def _summarise(result: "SweepResult") -> None:
         )
     for end in result.retrained:
         console.print(_retrain_line(end), style=None if isinstance(end, Retrained) else "red", soft_wrap=True)
+    for warning in result.warnings:
+        console.print(warning, style="yellow", soft_wrap=True, highlight=False)
     console.print(f"files: {result.folder}", soft_wrap=True, highlight=False)
     for file in sorted(path.name for path in result.folder.iterdir() if path.is_file()):
         console.print(f"  {file}", highlight=False)

@@ -2,15 +2,15 @@
 
 import json
 import shutil
+import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 from ray.exceptions import RayError
 from ray.tune.experiment import Trial
-from ray.tune.logger import TBXLoggerCallback
 from rich.console import Console
 from ruamel.yaml import YAML
 from safetensors.numpy import save_file
@@ -30,6 +30,7 @@ from tuning.retrain import Failed, Retrained, RetrainEnd, retrain
 from tuning.search import PointSearch
 from tuning.selection import Pick, pick
 from tuning.space import TrialSpec
+from tuning.track import Tracking, tensorboard, trackers
 from tuning.wording import counted
 
 MODEL, CARD, RAY_FOLDER = "model.safetensors", "model.json", "ray"
@@ -47,6 +48,8 @@ class SweepResult:
     """How each retrain ended, in the order of the seeds; empty without a pick, or with `retrain: null`."""
     interrupted: bool = False
     """Whether the trials were stopped from outside before their ends."""
+    warnings: list[str] = field(default_factory=list)
+    """What did not reach a tracker; nothing of the tables is missing."""
 
     @property
     def tested(self) -> list[Retrained]:
@@ -76,29 +79,33 @@ def run(sweep: Sweep, *, overwrite: bool = False, console: Console | None = None
     recorder = Recorder(sweep, todo.trials)
     with Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress:
         folder = _prepare(todo, progress, overwrite)
-        progress.stage(f"{counted(len(todo.trials), 'trial')}, {todo.at_once} at once")
-        run_trials(
-            ClassifierTrainable,
-            [_trial_config(spec, todo) for spec in todo.trials],
-            folder=folder,
-            cpus=sweep.resources.cpus,
-            gpus=todo.gpus,
-            max_concurrent=sweep.resources.max_concurrent,
-            stopper=make_stopper(sweep.stop),
-            callbacks=[recorder, progress, CheckpointDropper(), _tensorboard()],
-        )
-        epochs, trials = recorder.epochs, recorder.trials()
-        write_epochs(folder, epochs)
-        write_trials(folder, trials)
-        if not recorder.all_ended:
-            return SweepResult(folder, trials, None, [], interrupted=True)
-        winner = pick(trials, epochs)
-        retrained: list[RetrainEnd] = []
-        if winner and sweep.retrain:
-            for seed in sweep.retrain.seeds:
-                retrained.append(_retrain(todo, winner, seed, progress))
-                _write_retrained(folder, todo, winner, retrained)  # each time: a later failure loses none
-    return SweepResult(folder, trials, winner, retrained)
+        with Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking:
+            progress.stage(f"{counted(len(todo.trials), 'trial')}, {todo.at_once} at once")
+            run_trials(
+                ClassifierTrainable,
+                [_trial_config(spec, todo) for spec in todo.trials],
+                folder=folder,
+                cpus=sweep.resources.cpus,
+                gpus=todo.gpus,
+                max_concurrent=sweep.resources.max_concurrent,
+                stopper=make_stopper(sweep.stop),
+                callbacks=[recorder, progress, CheckpointDropper(), *tensorboard(sweep), tracking],
+            )
+            epochs, trials = recorder.epochs, recorder.trials()
+            write_epochs(folder, epochs)
+            write_trials(folder, trials)
+            interrupted = not recorder.all_ended
+            winner = None if interrupted else pick(trials, epochs)
+            retrained: list[RetrainEnd] = []
+            if winner and sweep.retrain:
+                for seed in sweep.retrain.seeds:
+                    began = time.time()
+                    retrained.append(_retrain(todo, winner, seed, progress))
+                    files = _write_retrained(
+                        folder, todo, winner, retrained
+                    )  # each time: a later failure loses none
+                    tracking.retrained(todo.trials[winner.trial], winner, retrained[-1], files, began)
+    return SweepResult(folder, trials, winner, retrained, interrupted, tracking.missing)
 
 
 def run_trials(
@@ -220,10 +227,6 @@ def _trial_config(spec: TrialSpec, todo: Plan) -> dict[str, Any]:
     }
 
 
-def _tensorboard() -> tune.Callback:
-    return TBXLoggerCallback()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
-
-
 def _retrain(todo: Plan, winner: Pick, seed: int, progress: Progress) -> RetrainEnd:
     """Retrain with one seed; what goes wrong is an end like others, since the trials' rows and other seeds stand."""
     recipe = todo.trials[winner.trial].recipe
@@ -246,8 +249,8 @@ def _last_line(error: Exception) -> str:
     return next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
 
 
-def _write_retrained(folder: Path, todo: Plan, winner: Pick, ends: Sequence[RetrainEnd]) -> None:
-    """Write the test tables of the retrains so far, and the first one's model."""
+def _write_retrained(folder: Path, todo: Plan, winner: Pick, ends: Sequence[RetrainEnd]) -> list[Path]:
+    """Write the test tables of the retrains so far, and the first one's model, whose files are returned once."""
     tested = [end for end in ends if isinstance(end, Retrained)]
     if tested:
         spec = todo.trials[winner.trial]
@@ -255,6 +258,8 @@ def _write_retrained(folder: Path, todo: Plan, winner: Pick, ends: Sequence[Retr
         write_predictions(folder, todo.sweep.name, tested)
         if not (folder / MODEL).exists():
             _write_model(folder, spec, tested[0])
+            return [folder / MODEL, folder / CARD]
+    return []
 
 
 def _write_model(folder: Path, spec: TrialSpec, tested: Retrained) -> None:

@@ -65,7 +65,7 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
         overwrite: whether a sweep of the same name may be replaced.
 
     Raises:
-        InputError: all that is wrong with folder, lists, weights, sizes, resources and storage.
+        InputError: all that is wrong with folder, lists, weights, sizes, resources, storage and trackers.
     """
     problems: list[str] = []
     trials = trial_specs(sweep)
@@ -87,6 +87,16 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
     problems += _resource_problems(sweep, gpus, there)
     free = [_collect(problems, partial(_free, *place)) for place in _places(sweep)]
     problems += _name_problems(sweep, overwrite)
+    if (
+        sweep.track.mlflow is not None
+    ):  # trackers know rows, and Ray Tune with them, which no other check needs
+        from tuning.track_mlflow import check_mlflow
+
+        _collect(problems, partial(check_mlflow, sweep.track.mlflow.uri))
+    if sweep.track.wandb is not None:
+        from tuning.track_wandb import check_wandb
+
+        _collect(problems, partial(check_wandb, sweep.track.wandb.mode))
     if problems or folder is None:
         raise InputError(f"sweep {sweep.name!r}", problems)
     fitting = sum(machine.fits(sweep.resources.cpus, gpus) for machine in there)

@@ -49,6 +49,10 @@ class Progress(tune.Callback):
         self._note = text
         self._line(text)
 
+    def warn(self, text: str) -> None:
+        """Say what a person should know though the sweep goes on; from any thread."""
+        self._console.print(text, style="yellow", highlight=False, markup=False, soft_wrap=True)
+
     def count(self, what: str, done: int, total: int) -> None:
         """Say how far a counted stage is."""
         self._note = f"{what} {done}/{total}"

@@ -1,6 +1,7 @@
 """A sweep file as plain values that remember where they were written."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,24 +106,31 @@ def _plain(value: Any, place: Place, origins: dict[Place, str]) -> Any:
 
 def _override(file: SweepFile, override: str) -> str | None:
     """Apply one override; return what is wrong with it, or None."""
+    shown = _shown(override)
     dotted, equals, text = override.partition("=")
     keys = dotted.strip().split(".")
     if not equals or not all(keys):
-        return f"{override!r} is not of the form key.key=value"
+        return f"{shown!r} is not of the form key.key=value"
     try:
         value = _plain(_yaml().load(text), (), {})
     except (YAMLError, ValueError) as error:
-        return f"{override!r}: {_yaml_problem(error)}"
+        return f"{shown!r}: {_yaml_problem(error)}"
     holder = file.values
     for key in keys[:-1]:
         inner = holder.setdefault(key, {})
         if inner is None:
             inner = holder[key] = {}
         if not isinstance(inner, dict):
-            return f"{override!r}: {key!r} holds a value, not keys"
+            return f"{shown!r}: {key!r} holds a value, not keys"
         holder = inner
     holder[keys[-1]] = value
     place = tuple(keys)
     file.origins = {p: origin for p, origin in file.origins.items() if p[: len(place)] != place}
-    file.origins[place] = f"--set {override}"
+    file.origins[place] = f"--set {shown}"
     return None
+
+
+def _shown(override: str) -> str:
+    """Return an override as messages repeat it: without its value in `track`, where a secret may stand by mistake."""
+    name = re.split(r"[=:\s]", override.strip(), maxsplit=1)[0]
+    return f"{name}=***" if name.partition(".")[0] == "track" else override

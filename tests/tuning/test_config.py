@@ -82,7 +82,7 @@ extra: 1
             "line 13: resources.gpus: must be auto, a fraction of a GPU, or a whole number of GPUs, but got -1",
             "line 13: resources.cpus: must be a whole number, but got True",
             "line 14: extra: unknown key; the keys here are name, data, model, train, search, stop, retrain, resources, "
-            "faults, storage",
+            "faults, track, storage",
         ]
     )
 

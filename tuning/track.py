@@ -1,0 +1,125 @@
+"""A sweep's events on their way from Ray Tune to trackers of experiments: TensorBoard, MLflow, Weights & Biases."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.logger import TBXLoggerCallback
+
+from tuning.config import Sweep
+from tuning.outbox import Outbox
+from tuning.recorder import INDEX, Recorder
+from tuning.retrain import RetrainEnd
+from tuning.selection import Pick
+from tuning.space import TrialSpec
+from tuning.track_mlflow import MlflowTracker
+from tuning.track_wandb import WandbTracker
+from tuning.tracker import Tracker
+from tuning.wording import counted
+
+
+def tensorboard(sweep: Sweep) -> list[tune.Callback]:
+    """Return Ray's own callback for TensorBoard's event files, if the sweep wants them."""
+    # Ray leaves it untyped
+    return [TBXLoggerCallback()] if sweep.track.tensorboard else []  # type: ignore[no-untyped-call]
+
+
+def trackers(sweep: Sweep, folder: Path) -> list[Tracker]:
+    """Return the trackers that a sweep asks for."""
+    made: list[Tracker] = []
+    if (mlflow := sweep.track.mlflow) is not None:
+        made.append(MlflowTracker(mlflow.uri, mlflow.experiment or sweep.name, sweep.name))
+    if (wandb := sweep.track.wandb) is not None:
+        made.append(WandbTracker(folder, wandb.project, wandb.entity, wandb.mode, sweep.name))
+    return made
+
+
+class Tracking(tune.Callback):
+    """Tells trackers what happens, each through an outbox of its own. Used as a context, which ends by sending what is left.
+
+    Ray Tune calls it after the recorder, whose rows it passes on. An epoch reported again after a retry is not told
+    again: by exactness it has the same figures.
+
+    Args:
+        warn: told when a tracker first fails.
+    """
+
+    def __init__(
+        self,
+        told: Sequence[Tracker],
+        specs: Sequence[TrialSpec],
+        recorder: Recorder,
+        warn: Callable[[str], None],
+    ):
+        self._specs, self._recorder = {spec.index: spec for spec in specs}, recorder
+        self._boxes = [(one, Outbox(one.passing, partial(_say, one, warn))) for one in told]
+        self._epochs: dict[int, int] = {}
+        self._ended: set[int] = set()
+        self.missing: list[str] = []
+        """What a person should know at the end: which trackers lack what. Complete once the context has ended."""
+
+    def __enter__(self) -> "Tracking":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for index in self._epochs.keys() - self._ended:  # of a sweep that was interrupted
+            self._end(index)
+        for one, box in self._boxes:
+            if lost := box.close():
+                self.missing.append(
+                    f"track.{one.name}: {counted(lost, 'message')} did not arrive, so its runs lack something; "
+                    f"the sweep's own tables hold everything"
+                )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give Ray, which pickles its callbacks with the experiment, nothing: threads are no state."""
+        return {}
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Tell of a trial's first start."""
+        index: int = trial.config[INDEX]
+        if index not in self._epochs:
+            self._epochs[index] = 0
+            self._tell(lambda one, when: one.start(self._specs[index], when))
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Tell of an epoch."""
+        row = self._recorder.of(trial.config[INDEX])[-1]
+        if row.epoch > self._epochs[row.trial]:
+            self._epochs[row.trial] = row.epoch
+            self._tell(lambda one, when: one.epoch(row, when))
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Tell of a trial's end."""
+        self._end(trial.config[INDEX])
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Tell of a trial's failure."""
+        self._end(trial.config[INDEX])
+
+    def retrained(
+        self, spec: TrialSpec, pick: Pick, end: RetrainEnd, files: Sequence[Path], began: float
+    ) -> None:
+        """Tell of a retrain that began at `began` (seconds since 1970) and has ended; see `Tracker.retrained`."""
+        self._tell(lambda one, when: one.retrained(spec, pick, end, files, began, when))
+
+    def _end(self, index: int) -> None:
+        self._ended.add(index)
+        row = self._recorder.trial(index)
+        self._tell(lambda one, when: one.end(row, when))
+
+    def _tell(self, event: Callable[[Tracker, float], None]) -> None:
+        now = time.time()
+        for one, box in self._boxes:
+            box.put(partial(event, one, now))
+
+
+def _say(one: Tracker, warn: Callable[[str], None], error: Exception) -> None:
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    warn(f"track.{one.name}: {reason}; the sweep goes on, and what can still be sent later will be")

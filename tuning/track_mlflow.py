@@ -1,0 +1,159 @@
+"""MLflow: a run for each trial, and a run beneath the winner's for each retrain, with its test and the model.
+
+Ray's own callback is not used: it sends each metric by a request of its own while Ray Tune's loop waits, with Ray's own
+counters among them and the whole recipe as parameters, and a server that is gone holds up the loop for minutes.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_utils.errors import InputError
+from tuning.reach import unreachable
+from tuning.records import EpochRow, Outcome, TrialRow
+from tuning.retrain import Retrained, RetrainEnd
+from tuning.selection import Pick
+from tuning.space import TrialSpec
+from tuning.tracker import ended, measured, tested
+
+if TYPE_CHECKING:  # MLflow takes seconds to import: only a sweep that asks for it does
+    from mlflow import MlflowClient
+
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the outbox tries again, and can be told to end
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+_STATUS = {
+    Outcome.COMPLETED: "FINISHED",
+    Outcome.STOPPED_UP: "FINISHED",
+    Outcome.DIVERGED: "FINISHED",
+    Outcome.STOPPED_SCHEDULER: "KILLED",
+    Outcome.ERRORED: "FAILED",
+}
+
+
+def check_mlflow(uri: str) -> None:
+    """Look whether MLflow is installed and its server answers.
+
+    Raises:
+        InputError: it is not, or does not.
+    """
+    try:
+        client = _client(uri)
+    except ImportError as error:
+        problem = "the package is not installed; pip install 'upsweep[mlflow]', or set it to null"
+        raise InputError("track.mlflow", [problem]) from error
+    why = unreachable(uri)
+    if why is None:
+        try:
+            client.search_experiments(max_results=1)
+        except Exception as error:  # of many kinds, by what answers there
+            why = str(error).splitlines()[0]
+    if why is not None:
+        problem = (
+            f"no MLflow server answers at {uri} ({why}); start one with `mlflow server`, or set it to null"
+        )
+        raise InputError("track.mlflow", [problem])
+
+
+class MlflowTracker:
+    """Sends a sweep's events to an MLflow server. Every method waits for the server and raises what goes wrong."""
+
+    name = "mlflow"
+
+    def __init__(self, uri: str, experiment: str, sweep: str):
+        self._uri, self._experiment, self._sweep = uri, experiment, sweep
+        self._experiment_id: str | None = None
+        self._runs: dict[int, str] = {}
+
+    def passing(self, error: Exception) -> bool:
+        """Return whether the same call may succeed later: unless the server understood it and said no."""
+        from mlflow.exceptions import MlflowException, RestException
+
+        if isinstance(error, RestException):
+            status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
+            return status >= 500 or status == 429
+        return isinstance(error, MlflowException | OSError)
+
+    def start(self, spec: TrialSpec, when: float) -> None:
+        """Open a trial's run, with its hyperparameters as parameters."""
+        self._runs[spec.index] = self._open(
+            f"trial {spec.index}", when, spec.hyperparameters, {"trial": spec.index}
+        )
+
+    def epoch(self, row: EpochRow, when: float) -> None:
+        """Add an epoch's figures to the run's curves, at the step of its number."""
+        self._log(self._runs[row.trial], measured(row), when, step=row.epoch)
+
+    def end(self, row: TrialRow, when: float) -> None:
+        """Close a trial's run with how it ended and how good it was."""
+        facts = ended(row)
+        run = self._runs[row.spec.index]
+        best = {name: facts[name] for name in ("best_val_accuracy", "best_epoch") if facts[name] is not None}
+        self._log(run, best, when, step=row.best_epoch or 0)
+        self._tag(run, {name: fact for name, fact in facts.items() if name not in best})
+        _client(self._uri).set_terminated(run, _STATUS[row.outcome], _milliseconds(when))
+
+    def retrained(
+        self, spec: TrialSpec, pick: Pick, end: RetrainEnd, files: Sequence[Path], began: float, when: float
+    ) -> None:
+        """Write a retrain as a run beneath its trial's: parameters, the test's figures, and the model's files."""
+        client, winner = _client(self._uri), self._runs[spec.index]
+        parameters = spec.hyperparameters | {"seed": end.seed, "epochs": pick.epoch}
+        tags = {"trial": spec.index, "mlflow.parentRunId": winner}
+        run = self._open(f"retrain seed {end.seed}", began, parameters, tags)
+        figures, facts = tested(end)
+        self._log(run, figures, when, step=pick.epoch)
+        self._tag(run, facts)
+        for file in files:
+            client.log_artifact(run, str(file))
+        client.set_terminated(
+            run, "FINISHED" if isinstance(end, Retrained) else "FAILED", _milliseconds(when)
+        )
+        client.set_tag(winner, "winner", "true")
+
+    def _open(self, name: str, when: float, parameters: Mapping[str, Any], tags: Mapping[str, Any]) -> str:
+        from mlflow.entities import Param
+
+        client = _client(self._uri)
+        texts = {key: str(value) for key, value in {"sweep": self._sweep, **tags}.items()}
+        run = str(client.create_run(self._id(), _milliseconds(when), texts, name).info.run_id)
+        shown = [Param(key, "null" if value is None else str(value)) for key, value in parameters.items()]
+        client.log_batch(run, params=shown)
+        return run
+
+    def _id(self) -> str:
+        """Return the experiment's id, and make the experiment if need be."""
+        if self._experiment_id is None:
+            client = _client(self._uri)
+            there = client.get_experiment_by_name(self._experiment)
+            self._experiment_id = there.experiment_id if there else client.create_experiment(self._experiment)
+        return self._experiment_id
+
+    def _log(self, run: str, figures: Mapping[str, float], when: float, step: int) -> None:
+        """Add figures in one request; sent again after a lost answer, they are the same points, not further ones."""
+        from mlflow.entities import Metric
+
+        points = [Metric(name, value, _milliseconds(when), step) for name, value in figures.items()]
+        _client(self._uri).log_batch(run, metrics=points)
+
+    def _tag(self, run: str, facts: Mapping[str, Any]) -> None:
+        from mlflow.entities import RunTag
+
+        tags = [RunTag(name, str(fact)) for name, fact in facts.items() if fact is not None]
+        _client(self._uri).log_batch(run, tags=tags)
+
+
+def _client(uri: str) -> "MlflowClient":
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    return MlflowClient(uri)
+
+
+def _milliseconds(when: float) -> int:
+    return int(when * 1000)
