@@ -161,6 +161,14 @@ def validate(
 
 
 @app.command()
+def settings() -> None:
+    """Print a page on every setting, as Markdown: docs/settings.md."""
+    from tuning.settings_page import settings_page
+
+    typer.echo(settings_page(), nl=False)
+
+
+@app.command()
 def results(
     path: Annotated[Path, typer.Argument(help="A sweep's folder, or one that holds sweeps.")],
     sweep: Annotated[

@@ -56,7 +56,7 @@ class DataSettings(Settings):
     resize: int = Field(256, ge=1, le=LARGEST)
     """Short side in pixels that every image is resized to, once."""
     image_size: int = Field(224, ge=1, le=LARGEST)
-    """Side in pixels of the square crop that a network sees."""
+    """Side in pixels of the square crop that a network sees; at most `resize`."""
     transform: Literal["auto", "scratch", "transfer"] = "auto"
     """Normalisation: mean 0.5 and std 0.5, or ImageNet's. `auto` is `transfer` when there are weights, or one of the
     paper's augmentations."""
@@ -220,7 +220,7 @@ class RetrainSettings(Settings):
     seeds: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]], AfterValidator(_distinct)] = Field(
         [0], min_length=1
     )
-    """One retrain and test a seed."""
+    """One retrain and test a seed; no seed twice."""
 
 
 def _gpus(value: Any) -> Any:
@@ -248,7 +248,7 @@ class ResourceSettings(Settings):
     """CPU cores a trial, and threads it computes with. `auto`: where trials compute on the CPU and are fewer than the
     cores, an equal share of a machine's cores each; otherwise 1."""
     gpus: Annotated[float | Literal["auto"], BeforeValidator(_gpus)] = "auto"
-    """GPUs a trial; a fraction lets several share one. `auto`: one if there is any."""
+    """GPUs a trial: a fraction of one, which lets several share it, or a whole number. `auto`: one if there is any."""
     max_concurrent: int | None = Field(None, ge=1)
     """Trials at once at most; null: as many as fit."""
 

@@ -1,0 +1,53 @@
+"""The page on settings: what it says of a few, and that the one in the repository is the one that is made."""
+
+from pathlib import Path
+
+from tests.conftest import Run
+from tuning.config import Settings, Sweep
+from tuning.settings_page import settings_page
+
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def row(key: str) -> str:
+    """Return a setting's row."""
+    (line,) = [line for line in settings_page().splitlines() if line.startswith(f"| `{key}` |")]
+    return line
+
+
+def test_the_page_in_the_repository_is_up_to_date(upsweep: Run) -> None:
+    """`upsweep settings > docs/settings.md` makes it so."""
+    done = upsweep("settings")
+    assert done.returncode == 0, done.stderr
+    assert PAGE.read_text(encoding="utf-8") == done.stdout
+
+
+def test_a_row_has_type_default_bounds_and_text() -> None:
+    """Of a plain setting, one of several words, one that must be given, and one in an optional section."""
+    assert (
+        row("train.momentum")
+        == "| `train.momentum` | number | `0.9` | at least 0, less than 1 | Momentum of SGD. |"
+    )
+    assert row("model.arch") == "| `model.arch` | `alexnet` or `vgg11` | to be given |  | Architecture. |"
+    assert row("stop.up.strip_length") == (
+        "| `stop.up.strip_length` | whole number | `5` | at least 1 | Epochs a strip (k). |"
+    )
+    assert row("train.augment_offline").startswith("| `train.augment_offline` | section or null | `null` |")
+    assert "| list, each a whole number | `[0]` | not empty, each at least 0, each at most 2^63 - 1 |" in row(
+        "retrain.seeds"
+    )
+
+
+def test_hyperparameters_and_operations_are_explained() -> None:
+    """With the settings that they are, and their parameters' defaults."""
+    assert row("batch_size") == "| `batch_size` | `data.batch_size` |"
+    assert row("rotation").startswith("| `rotation` | `degrees: 90` | Turned about its centre")
+    assert row("augment-1") == "| `augment-1` | `random_crop`, `grayscale`, `horizontal_flip` |"
+
+
+def test_every_setting_says_what_it_is() -> None:
+    """No row is without text, and no class is left out."""
+    rows = [line for line in settings_page().splitlines() if line.startswith("| `")]
+    assert not [line for line in rows if line.endswith("|  |")]
+    fields = {name for one in [Sweep, *Settings.__subclasses__()] for name in one.model_fields}
+    assert fields == {line.split("`")[1].rpartition(".")[2] for line in rows if line.count(" | ") == 4}
