@@ -18,7 +18,7 @@ sweep: install
 	$(BIN)/upsweep run experiments/quickstart.yaml --overwrite
 
 test: install
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: install
 	$(BIN)/ruff check

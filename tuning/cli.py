@@ -68,13 +68,14 @@ def resume(
     """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
     with _input_errors():
         from tuning.ending import read_ending
+        from tuning.journal import FOLDER as JOURNAL
         from tuning.sweep_file import SWEEP_FILE
 
         file = folder.resolve() / SWEEP_FILE
         if not file.is_file():
             raise InputError(str(folder), [f"holds no {SWEEP_FILE}; give the folder of a sweep"])
         ending = read_ending(file.parent)
-        if ending and ending.ok:
+        if ending and not (file.parent / JOURNAL).exists():
             _console().print(f"{folder} has ended; there is nothing to go on with", soft_wrap=True)
             raise typer.Exit
         sweep = _load(file, None, str(file.parent.parent), file.parent.name)

@@ -68,10 +68,15 @@ class SweepResult:
         return [end for end in self.retrained if isinstance(end, Retrained)]
 
     @property
-    def ok(self) -> bool:
-        """Whether there is a winner, and neither a trial nor a retrain failed."""
+    def failed(self) -> bool:
+        """Whether a trial or a retrain failed, which may be tried again."""
         errored = any(row.outcome is Outcome.ERRORED for row in self.trials)
-        return self.pick is not None and not errored and len(self.tested) == len(self.retrained)
+        return errored or any(isinstance(end, Failed) for end in self.retrained)
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a winner, and neither a trial nor a retrain failed or diverged."""
+        return self.pick is not None and not self.failed and len(self.tested) == len(self.retrained)
 
 
 def run(
@@ -109,8 +114,8 @@ def run(
     result = SweepResult(folder, trials, winner, retrained, not recorder.all_ended, tracking.missing)
     if not result.interrupted:
         write_ending(folder, _ending(todo, result))
-    if result.ok:
-        shutil.rmtree(folder / JOURNAL)
+        if not result.failed:
+            shutil.rmtree(folder / JOURNAL)
     return result
 
 

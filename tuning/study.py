@@ -12,7 +12,7 @@ from tuning.differences import as_text, differences
 from tuning.driver import SweepResult, run, try_report
 from tuning.ending import Ending, read_ending
 from tuning.journal import FOLDER as JOURNAL
-from tuning.pinned import SETTINGS
+from tuning.pinned import MAY_DIFFER, SETTINGS
 from tuning.plan import Plan, plan
 from tuning.space import Point, trial_specs
 from tuning.study_file import Member, Study
@@ -137,6 +137,7 @@ def _changed(study: Study, member: Member, todo: Plan) -> list[str]:
     """Return in what a sweep that is done differs from what is asked for now."""
     done = YAML(typ="safe", pure=True).load((member.folder / SWEEP_FILE).read_text(encoding="utf-8"))
     changes = differences(done, todo.settings)
+    changes = {key: change for key, change in changes.items() if key not in MAY_DIFFER}
     if not changes:
         return []
     return [

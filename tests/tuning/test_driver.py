@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_sweep_leaves_its_files(short: Path) -> None:
     """Exactly these, and Ray's folder."""
     assert sorted(path.name for path in short.iterdir()) == [
-        "epochs.parquet", "model.json", "model.safetensors", "predictions.parquet", "ray", "report.html",
+        "ended.json", "epochs.parquet", "model.json", "model.safetensors", "predictions.parquet", "ray", "report.html",
         "sweep.yaml", "test.parquet", "trials.parquet",
     ]  # fmt: skip
 
@@ -179,7 +180,7 @@ def test_when_all_diverge_there_is_no_retrain_and_the_rows_stay(tmp_path: Path) 
     assert not result.ok
     assert result.pick is None
     assert sorted(path.name for path in result.folder.iterdir()) == [
-        "epochs.parquet", "ray", "report.html", "sweep.yaml", "trials.parquet",
+        "ended.json", "epochs.parquet", "ray", "report.html", "sweep.yaml", "trials.parquet",
     ]  # fmt: skip
 
 
@@ -227,13 +228,15 @@ def test_an_interrupt_keeps_the_rows_and_retrains_nothing(tmp_path: Path) -> Non
     seen: list[int] = []
 
     def look_and_interrupt() -> None:
+        while not (sweep.folder / "epochs.parquet").exists():
+            time.sleep(0.1)
         seen.append(len(load(sweep.folder).epochs))  # type: ignore[arg-type]
         os.kill(os.getpid(), signal.SIGINT)
 
-    timer = threading.Timer(20, look_and_interrupt)
-    timer.start()
+    watching = threading.Thread(target=look_and_interrupt, daemon=True)
+    watching.start()
     result = run(sweep)
-    timer.join()
+    watching.join()
     assert seen[0] > 0  # the tables can be read while it runs
     assert result.interrupted
     assert result.pick is None

@@ -29,8 +29,7 @@ SWEEP = """name: killed
 data: {root: sample, resize: 64, image_size: 64, batch_size: 100}
 model: {arch: alexnet, hidden: 16, init: kaiming}
 train: {max_epochs: 5}
-search: {points: [{lr: 0.01, step_size: 3}, {lr: 0.01, step_size: 4}, {lr: 1.0e+25}]}
-retrain: {seeds: [0, 1]}
+search: {points: [{lr: 0.01, step_size: 3}, {lr: 0.01, step_size: 4}]}
 faults: {checkpoint_seconds: 1.0e-6}
 """
 TIMES = {
@@ -79,13 +78,12 @@ def trial_has_a_checkpoint(folder: Path) -> bool:
     return mark.is_file() and json.loads(mark.read_text())["epochs"] >= 2
 
 
-def second_retrain_has_begun(folder: Path) -> bool:
-    """Whether the first seed is tested, and the second has kept a state."""
-    journal = folder / JOURNAL
-    return any(journal.glob("retrain_*_0.npz")) and any(journal.glob("retrain_*_1.pt"))
+def retrain_has_begun(folder: Path) -> bool:
+    """Whether the retrain has kept a state."""
+    return any((folder / JOURNAL).glob("retrain_*_0.pt"))
 
 
-@pytest.mark.parametrize("moment", [trial_has_a_checkpoint, second_retrain_has_begun])
+@pytest.mark.parametrize("moment", [trial_has_a_checkpoint, retrain_has_begun])
 def test_a_resume_ends_as_a_run_without_a_break(
     moment: Callable[[Path], bool], file: Path, uninterrupted: Path, upsweep: Run, tmp_path: Path
 ) -> None:
