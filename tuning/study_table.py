@@ -75,7 +75,7 @@ def study_table(rows: pd.DataFrame) -> Table:
         box=None, pad_edge=False,
     )  # fmt: skip
     for row in rows.to_dict("records"):
-        cells = [row["run"], _at(row["paper_val_accuracy"], row["paper_epoch"]), row["paper_stopped"] or ""]
+        cells = [row["run"], _at(row["paper_val_accuracy"], row["paper_epoch"]), _said(row["paper_stopped"])]
         cells += [_share(row["paper_test_accuracy"]), _at(row["val_accuracy"], row["epoch"])]
         cells += [_ended(row), _tested(row), _from_to(row["test_low"], row["test_high"])]
         table.add_row(*map(Text, cells))
@@ -162,6 +162,10 @@ def _tested(row: Mapping[Hashable, Any]) -> str:
         return ""
     std = "" if pd.isna(row["test_std"]) else f" ± {percent(row['test_std'])} (n = {int(row['seeds'])})"
     return percent(row["test_accuracy"]) + std
+
+
+def _said(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
 
 
 def _share(value: float | None) -> str:

@@ -1,17 +1,19 @@
 """A study on a real Ray: what one sweep hands to the next, going on, and the table."""
 
+import io
 import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from data_utils.errors import InputError
 from tuning.ending import ENDING, read_ending
 from tuning.results import load, load_study_rows
 from tuning.study import StudyResult, plan_study, run_study
 from tuning.study_file import Study, load_study
-from tuning.study_table import study_notes
+from tuning.study_table import study_notes, study_table
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 
@@ -95,6 +97,20 @@ def test_the_table_has_the_papers_figures_beside_ours(study: StudyResult) -> Non
     assert pd.isna(nan["test_accuracy"])
     assert second["sweep"] == "second"
     assert pd.isna(hopeless["trial"])
+
+
+def test_the_table_is_shown_with_blanks_for_what_is_not_there(study: StudyResult) -> None:
+    """As a person reads it, whatever the paper or we have no figure for."""
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(study_table(rows(study)))
+    lines = [line.split() for line in console.export_text().splitlines()]
+    assert lines[0][:2] == ["run", "paper:"]
+    assert "ours (small): validation" in " ".join(lines[0])
+    (best,) = [line for line in lines if line[:2] == ["first", "(0.01)"]]
+    assert best[2:9] == ["50.00", "%", "at", "9", "never", "25.00", "%"]
+    (nan,) = [line for line in lines if line[:2] == ["first", "(1e25)"]]
+    assert nan == ["first", "(1e25)", "NaN", "at", "1", "diverged", "at", "1"]
+    assert ["hopeless"] in lines
 
 
 def test_every_figure_says_how_it_is_scaled(study: StudyResult) -> None:
