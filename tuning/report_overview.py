@@ -15,12 +15,10 @@ from tuning.report_style import Plot
 from tuning.report_summary import tested_images
 from tuning.report_table import Cell, Table, frame_table, number, share, text
 from tuning.report_trials import winner
-from tuning.results import EPOCHS, TABLES, TEST, TRIALS, load, read_table
+from tuning.results import EPOCHS, TABLES, TEST, TRIALS, load, load_study_rows
+from tuning.study_table import readable, study_notes
 from tuning.sweep_file import SWEEP_FILE
 from tuning.wording import counted, percent
-
-STUDY = "study.parquet"
-"""The rows of a study, in the folder of its sweeps."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,8 @@ def overview_page(folder: Path, linked_from: Path) -> OverviewPage:
     """
     marks = (SWEEP_FILE, TRIALS, EPOCHS, TEST)
     places = sorted({file.parent for name in marks for file in folder.rglob(name)})
-    study = folder / STUDY
-    if not places and not study.is_file():
+    study = load_study_rows(folder)
+    if not places and study is None:
         load(folder)  # which says what is wrong
     found = {place.relative_to(folder).as_posix(): _load(place) for place in places}
     rows = [_row(name, frames, _link(folder / name, linked_from)) for name, frames in found.items()]
@@ -63,9 +61,9 @@ def overview_page(folder: Path, linked_from: Path) -> OverviewPage:
         name=folder.resolve().name,
         lead=f"{counted(len(found), 'sweep')}, {len(bars)} with a test.",
         sweeps=Table("Sweeps", headings, rows, sortable=True),
-        notes=_notes(list(found.values())),
+        notes=_notes(list(found.values())) + ([] if study is None else study_notes(study)),
         plot=sweeps_plot(bars) if bars else None,
-        study=frame_table(read_table(study), "The study's rows") if study.is_file() else None,
+        study=None if study is None else frame_table(readable(study), "The paper's figures, and ours"),
     )
 
 

@@ -17,7 +17,7 @@ from tuning.study_file import Figure, Member, Study
 from tuning.sweep_file import SWEEP_FILE
 from tuning.wording import percent
 
-_FIELDS = [
+FIELDS = [
     ("study", pa.string()),
     ("scale", pa.string()),
     ("run", pa.string()),
@@ -63,29 +63,42 @@ def write_study(study: Study) -> None:
             for figure in figures or [Figure(run=member.name, sweep=member.name)]
         ]
     study.folder.mkdir(parents=True, exist_ok=True)
-    write_table(study.folder / STUDY, rows, _FIELDS)
+    write_table(study.folder / STUDY, rows, FIELDS)
+
+
+def readable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return `study.parquet`'s rows as text under headings: the paper's figures, then ours."""
+    scale = rows["scale"].dropna().unique()
+    ours = f"ours ({scale[0]})" if len(scale) else "ours"
+    return pd.DataFrame(
+        {
+            "run": row["run"],
+            "paper: validation": _at(row["paper_val_accuracy"], row["paper_epoch"]),
+            "paper: stopped": _said(row["paper_stopped"]),
+            "paper: test": _share(row["paper_test_accuracy"]),
+            f"{ours}: validation": _at(row["val_accuracy"], row["epoch"]),
+            f"{ours}: ended": _ended(row),
+            f"{ours}: test": _tested(row),
+            "95 % interval": _from_to(row["test_low"], row["test_high"]),
+        }
+        for row in rows.to_dict("records")
+    )
 
 
 def study_table(rows: pd.DataFrame) -> Table:
-    """Return `study.parquet`'s rows as a table: the paper's figures, then ours."""
-    scale = rows["scale"].dropna().unique()
-    ours = f"ours ({scale[0]})" if len(scale) else "ours"
-    table = Table(
-        "run", "paper: validation", "stopped", "test", f"{ours}: validation", "ended", "test", "95 % interval",
-        box=None, pad_edge=False,
-    )  # fmt: skip
-    for row in rows.to_dict("records"):
-        cells = [row["run"], _at(row["paper_val_accuracy"], row["paper_epoch"]), _said(row["paper_stopped"])]
-        cells += [_share(row["paper_test_accuracy"]), _at(row["val_accuracy"], row["epoch"])]
-        cells += [_ended(row), _tested(row), _from_to(row["test_low"], row["test_high"])]
-        table.add_row(*map(Text, cells))
+    """Return `study.parquet`'s rows as a table for a terminal."""
+    shown = readable(rows)
+    table = Table(*shown.columns, box=None, pad_edge=False)
+    for row in shown.itertuples(index=False):
+        table.add_row(*map(Text, row))
     return table
 
 
 def study_notes(rows: pd.DataFrame) -> list[str]:
-    """Return a line a sweep on how its settings differ from its file's."""
-    changed = rows[rows["differs"] != ""].drop_duplicates("sweep")
-    return [f"{row['sweep']} differs: {row['differs']}" for row in changed.to_dict("records")]
+    """Return in what the settings of sweeps differ from their files', a line a difference."""
+    changed = rows[rows["differs"] != ""]
+    by_difference = changed.groupby("differs", sort=False)["sweep"].unique()
+    return [f"{', '.join(sweeps)}: {differs}" for differs, sweeps in by_difference.items()]
 
 
 def _papers(figure: Figure) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import pandas as pd
 from tests.tuning.test_results import write_all
 from tuning.report import write_report
 from tuning.report_overview import overview_page
+from tuning.results import write_table
+from tuning.study_table import FIELDS
 
 
 def test_a_row_a_sweep_linked_to_its_report_if_there_is_one(tmp_path: Path) -> None:
@@ -40,10 +42,18 @@ def test_different_splits_are_pointed_out(tmp_path: Path) -> None:
     assert "2 different splits" in overview_page(tmp_path, tmp_path).notes[0]
 
 
-def test_a_studys_rows_are_shown_whatever_they_are(tmp_path: Path) -> None:
-    """Each column under its name; a study may be there before its sweeps."""
-    pd.DataFrame({"paper_accuracy": [0.5], "what": ["<b>"]}).to_parquet(tmp_path / "study.parquet")
+def test_a_studys_figures_stand_beside_the_papers(tmp_path: Path) -> None:
+    """As its command prints them, and in what its settings differ; a study may be there before its sweeps."""
+    row = {
+        "run": "<b>",
+        "sweep": "a",
+        "paper_test_accuracy": 0.5,
+        "scale": "small",
+        "differs": "train.lr 1 -> 2",
+    }
+    write_table(tmp_path / "study.parquet", [row], FIELDS)
     text = write_report(tmp_path).read_text()
-    assert "paper accuracy</th>" in text
-    assert "50.00 %</th>" in text
-    assert "&lt;b&gt;</td>" in text
+    assert "ours (small): test</th>" in text
+    assert "&lt;b&gt;</td>" in text or "&lt;b&gt;</th>" in text
+    assert "50.00 %</td>" in text
+    assert "a: train.lr 1 -&gt; 2" in text

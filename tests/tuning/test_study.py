@@ -104,8 +104,8 @@ def test_the_table_is_shown_with_blanks_for_what_is_not_there(study: StudyResult
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(study_table(rows(study)))
     lines = [line.split() for line in console.export_text().splitlines()]
-    assert lines[0][:2] == ["run", "paper:"]
-    assert "ours (small): validation" in " ".join(lines[0])
+    assert "run paper: validation" in " ".join(lines[0])
+    assert "ours (small): validation ours (small): ended" in " ".join(lines[0])
     (best,) = [line for line in lines if line[:2] == ["first", "(0.01)"]]
     assert best[2:9] == ["50.00", "%", "at", "9", "never", "25.00", "%"]
     (nan,) = [line for line in lines if line[:2] == ["first", "(1e25)"]]
@@ -118,7 +118,7 @@ def test_every_figure_says_how_it_is_scaled(study: StudyResult) -> None:
     table = rows(study)
     assert set(table["scale"]) == {"small"}
     assert set(table["differs"]) == {"train.max_epochs 3 -> 2"}
-    assert study_notes(table)[0] == "first differs: train.max_epochs 3 -> 2"
+    assert study_notes(table) == ["first, second, hopeless: train.max_epochs 3 -> 2"]
 
 
 def test_going_on_runs_only_what_is_not_done(study: StudyResult, folder: Path) -> None:
