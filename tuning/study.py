@@ -91,12 +91,13 @@ def run_study(study: Study, *, overwrite: bool = False, console: Console | None 
                 return StudyResult(study.folder, ended, left_out, interrupted=True)
             say(f"{member.name}: {_in_short(result)}")
             ending = read_ending(member.folder)
+            write_study(study)  # each time, so that who looks in between sees what there is
         else:
             say(f"{title}: is done already")
         if ending:
             ended[member.name] = ending
-        write_study(study)  # each time, so that who looks in between sees what there is
-        try_report(study.folder, say)
+    write_study(study)
+    try_report(study.folder, say)
     return StudyResult(study.folder, ended, left_out)
 
 
