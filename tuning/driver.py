@@ -3,8 +3,11 @@
 import json
 import logging
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -199,7 +202,7 @@ def run_trials(
     if not configs:
         return
     name, storage = _attempt(folder)
-    tune.Tuner(
+    tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
         tune_config=tune.TuneConfig(
             search_alg=PointSearch(configs, sharing),
@@ -216,7 +219,22 @@ def run_trials(
             verbose=0,
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=False),
         ),
-    ).fit()
+    )
+    with _own_interrupts():
+        tuner.fit()
+
+
+@contextmanager
+def _own_interrupts() -> Iterator[None]:
+    """Give Ctrl-C back its meaning afterwards: Ray Tune leaves its own handler, which a retrain would never hear of."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _attempt(folder: Path) -> tuple[str, Path]:

@@ -12,8 +12,12 @@ from tuning.results import aside
 
 SETTINGS = "settings.json"
 
-MAY_DIFFER = ("name", "storage", "resources.gpus", "resources.max_concurrent", "faults.checkpoint_seconds")
-"""Settings of where a sweep runs, not of what it computes: its folder may be moved, and other machines go on."""
+_MAY_DIFFER = ("name", "storage", "resources.gpus", "resources.max_concurrent", "faults", "track")
+
+
+def may_differ(key: str) -> bool:
+    """Return whether a setting says where a sweep runs, not what it computes: another machine may go on with it."""
+    return any(key == one or key.startswith(f"{one}.") for one in _MAY_DIFFER)
 
 
 def keep_settings(folder: Path, settings: Mapping[str, Any], split_digest: str) -> None:
@@ -36,7 +40,7 @@ def check_settings(folder: Path, settings: Mapping[str, Any], split_digest: str)
         problem = f"cannot be read ({error}), so there is nothing to go on from; the tables stand: run the sweep again"
         raise InputError(str(path), [problem]) from error
     now = json.loads(json.dumps({**settings, "split_digest": split_digest}))
-    changes = {key: change for key, change in differences(before, now).items() if key not in MAY_DIFFER}
+    changes = {key: change for key, change in differences(before, now).items() if not may_differ(key)}
     if changes:
         problem = f"cannot go on with other settings ({as_text(changes)}); restore them, or run a sweep of another --name"
         raise InputError(str(folder), [problem])

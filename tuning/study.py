@@ -12,7 +12,7 @@ from tuning.differences import as_text, differences
 from tuning.driver import SweepResult, run, try_report
 from tuning.ending import Ending, read_ending
 from tuning.journal import FOLDER as JOURNAL
-from tuning.pinned import MAY_DIFFER, SETTINGS
+from tuning.pinned import SETTINGS, may_differ
 from tuning.plan import Plan, plan
 from tuning.space import Point, trial_specs
 from tuning.study_file import Member, Study
@@ -77,7 +77,9 @@ def run_study(study: Study, *, overwrite: bool = False, console: Console | None 
     left_out: dict[str, str] = {}
     for place, member in enumerate(study.members, 1):
         title = f"{study.name}, {place} of {len(study.members)}: {member.name}"
-        ending = None if overwrite else read_ending(member.folder)
+        begun = not overwrite and (member.folder / JOURNAL / SETTINGS).is_file()
+        # One that has ended and kept its journal failed in part, which is tried again.
+        ending = None if overwrite or begun else read_ending(member.folder)
         point = _handed(study, member)
         if member.best_point_of and point is None:
             left_out[member.name] = f"{member.best_point_of} has no winner whose hyperparameters it could try"
@@ -85,7 +87,6 @@ def run_study(study: Study, *, overwrite: bool = False, console: Console | None 
             continue
         if ending is None:
             say(title)
-            begun = (member.folder / JOURNAL / SETTINGS).is_file()
             result = run(member.sweep(point), overwrite=not begun, resume=begun, console=console)
             if result.interrupted:
                 return StudyResult(study.folder, ended, left_out, interrupted=True)
@@ -138,7 +139,7 @@ def _changed(study: Study, member: Member, todo: Plan) -> list[str]:
     """Return in what a sweep that is done differs from what is asked for now."""
     done = YAML(typ="safe", pure=True).load((member.folder / SWEEP_FILE).read_text(encoding="utf-8"))
     changes = differences(done, todo.settings)
-    changes = {key: change for key, change in changes.items() if key not in MAY_DIFFER}
+    changes = {key: change for key, change in changes.items() if not may_differ(key)}
     if not changes:
         return []
     return [
