@@ -12,7 +12,7 @@ from tuning.config import load_sweep
 from tuning.differences import as_text, differences
 from tuning.ending import Ending, read_ending
 from tuning.intervals import wilson
-from tuning.results import STUDY, load, write_table
+from tuning.results import STUDY, load, over_seeds, write_table
 from tuning.study_file import Figure, Member, Study
 from tuning.sweep_file import SWEEP_FILE
 from tuning.wording import percent
@@ -128,11 +128,11 @@ def _ours(
         low, high = wilson(accuracy, ending.val_images)
         ours |= {"val_accuracy": accuracy, "epoch": int(row["best_epoch"]), "val_low": low, "val_high": high}
     if test is not None and index == ending.winner:
-        accuracy = float(test["test_accuracy"].mean())
+        accuracy, std = over_seeds(test["test_accuracy"].tolist())
         low, high = wilson(accuracy, ending.test_images)
         ours |= {"test_accuracy": accuracy, "test_low": low, "test_high": high, "seeds": len(test)}
         ours["test_mean_class_accuracy"] = float(test["test_mean_class_accuracy"].mean())
-        ours["test_std"] = float(test["test_accuracy"].std()) if len(test) > 1 else None
+        ours["test_std"] = std
     return ours
 
 
@@ -159,9 +159,8 @@ def _is_in(key: str, section: str) -> bool:
 
 
 def _at(accuracy: float | None, epoch: float | None) -> str:
-    if accuracy is None or pd.isna(accuracy):
-        return ""
-    return percent(accuracy) + ("" if epoch is None or pd.isna(epoch) else f" at {int(epoch)}")
+    at = "" if epoch is None or pd.isna(epoch) else f"at {int(epoch)}"
+    return f"{_share(accuracy)} {at}".strip()
 
 
 def _ended(row: Mapping[Hashable, Any]) -> str:
