@@ -129,6 +129,14 @@ def state_bytes(arch: str, classes: int, hidden: int = HIDDEN, image_size: int =
     return sum(tensor.numel() * tensor.element_size() for tensor in state.values())
 
 
+def features_of_an_image(arch: str, image_size: int) -> int:
+    """Return how many numbers the part before the head gives for an image, without computing them."""
+    images = torch.empty(1, 3, image_size, image_size, device="meta")
+    with torch.inference_mode():
+        outputs: torch.Tensor = parts.frozen_part(outline(arch, image_size=image_size).eval())(images)
+    return outputs.numel()
+
+
 def read_weights(arch: str, weights: str | Path) -> State:
     """Read "imagenet" or a weight file as {parameter name: tensor}; no code in the file is run.
 

@@ -4,7 +4,7 @@ import logging
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -13,16 +13,11 @@ from tuning.model_commands import models_app
 from tuning.terminal import INTERRUPTED
 from tuning.terminal import input_errors as _input_errors
 from tuning.terminal import output as _console
-from tuning.wording import counted, percent
 
 # PyTorch and Ray take seconds to import: only the commands that need them do.
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from tuning.config import Sweep
     from tuning.driver import SweepResult
-    from tuning.plan import Plan
-    from tuning.retrain import RetrainEnd
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -82,8 +77,7 @@ def resume(
         from tuning.driver import run as run_sweep
 
         result = run_sweep(sweep, resume=True, console=_console())
-    _summarise(result)
-    raise typer.Exit(INTERRUPTED if result.interrupted else 0 if result.ok else 1)
+    _end(result)
 
 
 SCALE = Annotated[str | None, typer.Option(help="A smaller version that the study file names.")]
@@ -107,8 +101,7 @@ def run(
         from tuning.driver import run as run_sweep
 
         result = run_sweep(sweep, overwrite=overwrite, console=_console())
-    _summarise(result)
-    raise typer.Exit(INTERRUPTED if result.interrupted else 0 if result.ok else 1)
+    _end(result)
 
 
 @app.command()
@@ -132,7 +125,9 @@ def study(
         from tuning.study import run_study
 
         result = run_study(loaded, overwrite=overwrite, console=console)
-        _show_study(result.folder, console)
+        from tuning.summarise import show_study
+
+        show_study(result.folder, console)
     for left, why in result.left_out.items():
         console.print(f"{left} was left out: {why}", style="red", soft_wrap=True)
     if result.interrupted:
@@ -148,17 +143,22 @@ def validate(
 ) -> None:
     """Say what a sweep, or a study, would do and need, and run nothing."""
     with _input_errors():
-        from tuning.study_file import is_study
+        from tuning.study_file import is_study, load_study
 
         if is_study(file):
-            _describe_study(file, scale, overrides, _given(storage, name))
+            from tuning.describe import describe_study
+            from tuning.study import plan_study
+
+            study = load_study(file, overrides, scale, _given(storage, name))
+            describe_study(study, plan_study(study), _console())
             return
         if scale is not None:
             raise InputError("--scale", ["is for studies; a sweep's settings are changed by --set"])
         sweep = _load(file, overrides, storage, name)
+        from tuning.describe import describe
         from tuning.plan import plan
 
-        _describe(plan(sweep, overwrite=True))
+        describe(plan(sweep, overwrite=True), _console())
 
 
 @app.command()
@@ -308,148 +308,17 @@ def _load(file: Path, overrides: list[str] | None, storage: str | None, name: st
     return load_sweep(file, overrides, _given(storage, name))
 
 
+def _end(result: "SweepResult") -> NoReturn:
+    """Print how a sweep ended, and exit."""
+    from tuning.summarise import summarise
+
+    summarise(result, _console())
+    raise typer.Exit(INTERRUPTED if result.interrupted else 0 if result.ok else 1)
+
+
 def _given(storage: str | None, name: str | None) -> dict[str, str]:
     given = {"storage": storage, "name": name}
     return {key: value for key, value in given.items() if value is not None}
-
-
-def _show_study(folder: Path, console: "Console") -> None:
-    """Print a study's table, and in what its sweeps differ from their files."""
-    from tuning.results import load_study_rows
-    from tuning.study_table import study_notes, study_table
-
-    rows = load_study_rows(folder)
-    if rows is None:
-        return
-    console.print(study_table(rows))
-    for note in study_notes(rows):
-        console.print(note, soft_wrap=True, highlight=False)
-    console.print(f"files: {folder}", soft_wrap=True, highlight=False)
-
-
-def _describe_study(
-    file: Path, scale: str | None, overrides: list[str] | None, given: dict[str, str]
-) -> None:
-    """Print what a study would do, sweep by sweep, and what it would cost."""
-    from trainables.models import state_bytes
-    from tuning.study import plan_study
-    from tuning.study_file import load_study
-
-    loaded = load_study(file, overrides, scale, given)
-    plans = plan_study(loaded)
-    console = _console()
-    console.print(f"study {loaded.name}: {counted(len(plans), 'sweep')} in {loaded.folder}", soft_wrap=True)
-    for todo in plans:
-        console.print(f"\n{todo.sweep.name}", style="bold")
-        _describe(todo)
-    trials, epochs = sum(len(todo.trials) for todo in plans), sum(todo.epochs for todo in plans)
-    models = [
-        state_bytes(recipe.arch, todo.classes, recipe.hidden, recipe.image_size)
-        for todo in plans
-        for recipe in [todo.trials[0].recipe]
-    ]
-    stores = {(todo.settings["data"]["root"], todo.sweep.data.resize): todo.store_bytes for todo in plans}
-    console.print(
-        f"\nin all: {counted(trials, 'trial')}, {epochs} epochs at most with the retrains, and on disk about "
-        f"{sum(stores.values()) / 1e9:.2f} GB of decoded images, "
-        f"{sum(models) / 1e9:.2f} GB of models, and while trials run up to "
-        f"{max(2 * m * todo.at_once for m, todo in zip(models, plans, strict=True)) / 1e9:.2f} GB of checkpoints",
-        soft_wrap=True,
-    )
-
-
-def _describe(todo: "Plan") -> None:
-    """Print a plan."""
-    sweep, recipe = todo.sweep, todo.trials[0].recipe
-    split = "its lists" if todo.listed else f"stratified with seed {sweep.data.seed}"
-    gigabyte = 1e9
-    rows = {
-        "trials": f"{len(todo.trials)} of at most {counted(sweep.train.max_epochs, 'epoch')}, {todo.at_once} at once",
-        "epochs": f"{todo.epochs} at most, the retrain's among them; what trials share counts once",
-        "classes": str(todo.classes),
-        "images": f"{todo.train} train, {todo.val} validation, {todo.test} test ({split}, digest {todo.split_digest})",
-        "network": f"{_all(todo, 'arch')}, weights {recipe.weights}, frozen {_all(todo, 'freeze')}, {recipe.transform} transform",
-        "resources": f"{counted(todo.cpus, 'CPU')} and {todo.gpus:g} GPUs a trial",
-        "disk": f"about {todo.store_bytes / gigabyte:.2f} GB of decoded images in the cache "
-        f"({todo.cache_free / gigabyte:.0f} GB free), {todo.storage_free / gigabyte:.0f} GB free at {sweep.folder}",
-    }
-    if sweep.folder.exists():
-        rows["name"] = f"{sweep.folder} is there already: run needs another --name, or --overwrite"
-    if todo.fresh:
-        rows["fresh"] = f"initialised, as the weight file does not hold them: {', '.join(todo.fresh)}"
-    console = _console()
-    for key, text in rows.items():
-        console.print(f"{key:<10} {text}", soft_wrap=True, highlight=False)
-
-
-def _all(todo: "Plan", name: str) -> str:
-    """Return the values that a setting has over the trials."""
-    return " and ".join(dict.fromkeys(str(spec.hyperparameters[name]) for spec in todo.trials))
-
-
-def _summarise(result: "SweepResult") -> None:
-    """Print how a sweep ended."""
-    from tuning.records import Outcome
-    from tuning.results import load, over_seeds
-    from tuning.retrain import Retrained
-    from tuning.summary import trials_table
-
-    console = _console()
-    frames = load(result.folder)
-    if frames.trials is not None:
-        console.print(trials_table(frames.trials))
-        console.print()
-    for row in result.trials:
-        if row.outcome is Outcome.ERRORED:
-            console.print(
-                f"trial {row.spec.index} failed: {row.error}", style="red", soft_wrap=True, markup=False
-            )
-    if result.interrupted:
-        console.print(
-            f"interrupted: the rows so far are kept, and nothing was retrained; go on with: upsweep resume {result.folder}",
-            style="red",
-            soft_wrap=True,
-        )
-    elif result.pick is None:
-        console.print(
-            "no winner: every trial diverged or failed before its first epoch, so nothing was retrained; "
-            "try lower learning rates",
-            style="red",
-            soft_wrap=True,
-        )
-    else:
-        best = result.pick
-        console.print(
-            f"winner: trial {best.trial}, {percent(best.val_accuracy)} on validation at epoch {best.epoch}",
-            soft_wrap=True,
-        )
-    for end in result.retrained:
-        console.print(_retrain_line(end), style=None if isinstance(end, Retrained) else "red", soft_wrap=True)
-    if len(result.tested) > 1:
-        overall = over_seeds([end.accuracy for end in result.tested])
-        console.print(
-            f"over {len(result.tested)} seeds: test accuracy {percent(overall.mean)} ± {percent(overall.std or 0.0)} "
-            "(mean and standard deviation)",
-            soft_wrap=True,
-        )
-    for warning in result.warnings:
-        console.print(warning, style="yellow", soft_wrap=True, highlight=False)
-    console.print(f"files: {result.folder}", soft_wrap=True, highlight=False)
-    for file in sorted(path.name for path in result.folder.iterdir() if path.is_file()):
-        console.print(f"  {file}", highlight=False)
-
-
-def _retrain_line(end: "RetrainEnd") -> str:
-    from tuning.retrain import Diverged, Failed
-
-    if isinstance(end, Diverged):
-        return f"the retrain with seed {end.seed} diverged at epoch {end.epoch}, so there is no test of it"
-    if isinstance(end, Failed):
-        return f"the retrain with seed {end.seed} failed, so there is no test of it: {end.error}"
-    return (
-        f"test accuracy: {percent(end.accuracy)}, mean per class {percent(end.mean_class_accuracy)} "
-        f"({counted(end.epochs, 'epoch')} on {end.train_images} images, seed {end.seed})"
-    )
 
 
 if __name__ == "__main__":

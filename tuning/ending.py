@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from data_utils.errors import InputError
-from tuning.results import aside
+from tuning.files import aside
 
 ENDING = "ended.json"
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tuning.results import aside
+from tuning.files import aside
 
 
 def write_features(

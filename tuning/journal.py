@@ -14,10 +14,10 @@ from ray.tune.experiment import Trial
 
 from data_utils.errors import InputError
 from trainables.classifier import CHECKPOINT, RESULTS
+from tuning.files import aside
 from tuning.frames import RAY_FOLDER
 from tuning.recorder import INDEX, Recorder
 from tuning.records import EpochRow, Worker
-from tuning.results import aside
 from tuning.sharing import Inheritance
 from tuning.space import TrialSpec
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from data_utils.errors import InputError
 from tuning.differences import as_text, differences
+from tuning.files import aside
 from tuning.journal import FOLDER
-from tuning.results import aside
 
 SETTINGS = "settings.json"
 

@@ -10,10 +10,11 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from data_utils.errors import InputError
+from tuning.files import aside
 from tuning.report_overview import overview_page
 from tuning.report_style import Plot
 from tuning.report_sweep import sweep_page
-from tuning.results import EPOCHS, PREDICTIONS, TEST, TRIALS, aside
+from tuning.results import EPOCHS, PREDICTIONS, TEST, TRIALS
 from tuning.sweep_file import SWEEP_FILE
 
 REPORT = "report.html"

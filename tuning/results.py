@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import statistics
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -18,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from data_utils.errors import InputError
 from trainables.metrics import PROFILE
+from tuning.files import Fields, read_table, write_table
 from tuning.frames import Frames, find_tables
 
 if TYPE_CHECKING:  # reading results needs neither Ray nor PyTorch, and starts in a fraction of their time
@@ -38,8 +35,6 @@ STUDY = "study.parquet"
 
 TOP = 5
 """How many classes a prediction names, at most."""
-
-Fields = list[tuple[str, pa.DataType]]
 
 _EPOCH_FIELDS: Fields = [
     ("sweep", pa.string()),
@@ -282,46 +277,5 @@ def processor_name() -> str:
     return f"{len(names)} x {names[0]}" if names else platform.processor()
 
 
-@contextmanager
-def aside(path: Path) -> Iterator[Path]:
-    """Give a place to write to, and rename it to `path` at the end: a file is whole or absent."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
-    try:
-        yield part
-        part.chmod(0o666 & ~_umask())  # as any new file, where mkstemp's are the user's alone
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _config(spec: TrialSpec) -> dict[str, Any]:
     return {f"config_{name}": value for name, value in spec.hyperparameters.items()}
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
-
-
-def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -> None:
-    """Write rows as Parquet with these columns, aside and renamed; what a row lacks is null."""
-    schema = pa.schema(fields)
-    table = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
-    with aside(path) as part:
-        pq.write_table(table, part)
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read one table.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
-    return frame

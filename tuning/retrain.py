@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from data_utils.errors import InputError
 from trainables.recipe import Recipe
-from tuning.results import aside
+from tuning.files import aside
 
 
 @dataclass(frozen=True)

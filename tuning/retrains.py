@@ -8,8 +8,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from data_utils.errors import InputError
+from tuning.files import aside
 from tuning.journal import FOLDER
-from tuning.results import aside
 from tuning.retrain import Retrained
 
 

@@ -12,7 +12,8 @@ from data_utils.augment import operations
 from data_utils.prepared import SAMPLE
 from trainables.architectures import IMAGENET
 from trainables.recipe import Recipe
-from tuning.config import Scalar, Sweep, dotted, explain
+from tuning.config import Scalar, Sweep
+from tuning.setting_problems import dotted, explain
 from tuning.sweep_file import Place, did_you_mean
 
 TUNABLE: dict[str, tuple[str, str]] = {

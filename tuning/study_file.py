@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from data_utils.errors import InputError
-from tuning.config import Scalar, Settings, Sweep, load_sweep, setting_problems
+from tuning.config import Scalar, Settings, Sweep, load_sweep
+from tuning.setting_problems import setting_problems
 from tuning.space import Point, trial_specs
 from tuning.sweep_file import read_sweep_file
 

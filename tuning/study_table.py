@@ -11,8 +11,9 @@ from rich.text import Text
 from tuning.config import load_sweep
 from tuning.differences import as_text, differences
 from tuning.ending import Ending, read_ending
+from tuning.files import write_table
 from tuning.intervals import wilson
-from tuning.results import STUDY, load, over_seeds, write_table
+from tuning.results import STUDY, load, over_seeds
 from tuning.study_file import Figure, Member, Study
 from tuning.sweep_file import SWEEP_FILE
 from tuning.wording import percent

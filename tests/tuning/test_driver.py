@@ -24,13 +24,14 @@ from trainables.models import build
 from trainables.recipe import Recipe
 from trainables.toy import ToyTrainable
 from tuning.config import Sweep, load_sweep
-from tuning.driver import claim_folder, run, run_trials, try_report
+from tuning.driver import claim_folder, run, try_report
 from tuning.plan import plan
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, make_stopper
 from tuning.results import load
 from tuning.retrain import Diverged, Failed, Retrained, retrain
 from tuning.space import trial_specs
+from tuning.trials import run_trials
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from tests.tuning.test_results import write_all
+from tuning.files import write_table
 from tuning.report import write_report
 from tuning.report_overview import overview_page
-from tuning.results import write_table
 from tuning.study_table import FIELDS
 
 

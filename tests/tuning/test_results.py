@@ -11,8 +11,9 @@ import pytest
 from data_utils.errors import InputError
 from tests.tuning.rows import curve, specs
 from tuning.config import StopSettings
+from tuning.files import aside
 from tuning.records import trial_row
-from tuning.results import aside, load, over_seeds, write_epochs, write_predictions, write_test, write_trials
+from tuning.results import load, over_seeds, write_epochs, write_predictions, write_test, write_trials
 from tuning.retrain import Retrained
 from tuning.space import TUNABLE
 

@@ -25,13 +25,13 @@ from tests.conftest import Run, save_image
 from trainables.metrics import EPOCH
 from trainables.toy import ToyTrainable
 from tuning.config import Sweep, load_sweep
-from tuning.driver import run_trials
 from tuning.plan import plan
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, make_stopper
 from tuning.results import load
 from tuning.space import trial_specs
 from tuning.track import Tracking, tensorboard, trackers
+from tuning.trials import run_trials
 
 QUICKSTART = "experiments/quickstart.yaml"
 CURVES = {"lr", "train_loss", "val_loss", "val_accuracy", "seconds", "images_per_second"}

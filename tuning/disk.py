@@ -1,0 +1,65 @@
+"""What a sweep takes on disk, estimated from its plan."""
+
+from dataclasses import dataclass
+
+from trainables.recipe import Recipe
+from tuning.plan import Plan
+from tuning.sharing import forks
+
+_CHANNELS = 3
+_STATE_OVER_MODEL = 2
+"""A checkpoint holds the parameters and as many momenta."""
+_BYTES_A_FEATURE = 4
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Bytes, about."""
+
+    store: int
+    """Decoded images in the cache; sweeps of the same images share them."""
+    ahead: int
+    """Kept features and augmented copies in the cache, which later sweeps may share."""
+    model: int
+    """The retrained model in the sweep's folder."""
+    running: int
+    """Checkpoints, and the states that trials leave to each other, at most, while they run."""
+
+
+def estimate(todo: Plan) -> Disk:
+    """Return what a sweep would take; PyTorch is asked for the sizes of its networks."""
+    from trainables.models import state_bytes  # takes seconds to import
+
+    recipes = [spec.recipe for spec in todo.trials]
+    model = max(
+        state_bytes(r.arch, todo.classes, r.hidden, r.image_size)
+        for r in {(r.arch, r.hidden): r for r in recipes}.values()
+    )
+    most = todo.sweep.train.max_epochs
+    left = {
+        (fork.parent, fork.epochs) for fork in forks(todo.trials, most).values() if fork.epochs < most
+    }  # a state each
+    checkpointing = todo.sweep.faults.checkpoint_seconds is not None
+    states = len(left) + (2 * todo.at_once if checkpointing else 0)  # Ray drops one when the next is whole
+    return Disk(
+        store=todo.store_bytes,
+        ahead=sum(_ahead(recipe, todo) for recipe in {_kept_of(r): r for r in recipes}.values()),
+        model=model if todo.sweep.retrain else 0,
+        running=_STATE_OVER_MODEL * model * states,
+    )
+
+
+def _kept_of(recipe: Recipe) -> tuple[object, ...]:
+    """Return what tells apart what is computed ahead of trials."""
+    return recipe.arch, recipe.weights, recipe.freeze, str(recipe.augment), recipe.offline_copies, recipe.seed
+
+
+def _ahead(recipe: Recipe, todo: Plan) -> int:
+    if recipe.offline_copies:
+        return recipe.offline_copies * todo.train * recipe.image_size**2 * _CHANNELS
+    if not recipe.keeps_features:
+        return 0
+    from trainables.models import features_of_an_image
+
+    images = todo.train + todo.val + todo.test
+    return images * features_of_an_image(recipe.arch, recipe.image_size) * _BYTES_A_FEATURE

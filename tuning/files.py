@@ -1,0 +1,59 @@
+"""Files that are whole or absent: written aside and renamed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_utils.errors import InputError
+
+Fields = list[tuple[str, pa.DataType]]
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """Give a place to write to, and rename it to `path` at the end: a file is whole or absent."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o666 & ~_umask())  # as any new file, where mkstemp's are the user's alone
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -> None:
+    """Write rows as Parquet with these columns, aside and renamed; what a row lacks is null."""
+    schema = pa.schema(fields)
+    table = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
+    with aside(path) as part:
+        pq.write_table(table, part)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read one table.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
+    return frame
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
