@@ -7,6 +7,7 @@ from typing import Any
 from PIL import Image
 from torchvision.datasets import VisionDataset
 
+from data_utils.decoding import FORMATS
 from data_utils.folder import ImageFolder
 
 
@@ -38,7 +39,7 @@ class Caltech101(VisionDataset):  # type: ignore[misc]  # torchvision ships no t
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         path, label = self.samples[index]
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
             sample: Any = image.convert("RGB")
         if self.transform is not None:
             sample = self.transform(sample)
