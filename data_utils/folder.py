@@ -108,7 +108,7 @@ def _images(folder: Path, root: Path) -> dict[str, list[str]]:
             continue
         names = []
         for name, file in _files(entry.path, entry.name):
-            if not _is_utf8(name):
+            if not is_utf8(name):
                 problems.append(f"{name!r} is not UTF-8; rename it")
             elif problem := _leads_out(file, name, inside):
                 problems.append(problem)
@@ -145,6 +145,6 @@ def _leads_out(entry: os.DirEntry[str], name: str, inside: tuple[str, ...]) -> s
     return f"{name!r} is a link out of the folder, to {target}; copy it here, or name that folder as data.root"
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
     """Return whether a name's bytes were UTF-8; Python stands in surrogates for those that were not."""
     return not any("\ud800" <= character <= "\udfff" for character in name)

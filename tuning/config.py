@@ -1,5 +1,6 @@
 """The settings of a sweep: every field documented, unknown keys refused, all problems raised at once."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +22,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from data_utils.augment import parse_augmentation
 from data_utils.errors import InputError, near
 from trainables.architectures import ARCHITECTURES, HIDDEN, has_hidden
-from tuning.sweep_file import Place, SweepFile, did_you_mean, read_sweep_file
+from tuning.plain_values import Place, dotted
+from tuning.sweep_file import SweepFile, did_you_mean, read_sweep_file
 
 
 def _one_value(value: Any) -> Any:
@@ -38,6 +40,11 @@ Scalar = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
 LARGEST_SEED = 2**63 - 1
 LARGEST = 10**9
 """Of any other whole number, so that every one fits its column."""
+MOST_EPOCHS = 10**6
+"""Of all trials of a sweep together; each is looked at before any is run."""
+
+_LONGEST_SHOWN = 200
+"""Characters of a value that a message repeats."""
 
 
 class Settings(BaseModel):
@@ -46,10 +53,24 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
+def _path(text: str) -> str:
+    try:
+        os.fsencode(Path(text).expanduser())
+    except (RuntimeError, ValueError) as error:  # no such user's home, or half a character
+        raise PydanticCustomError("path", "must name a file or folder ({reason})", {"reason": str(error)}) from error
+    if not text or "\0" in text:
+        raise PydanticCustomError("path", "must name a file or folder, and hold no NUL")
+    return text
+
+
+PathText = Annotated[str, AfterValidator(_path)]
+"""Where something lies, relative to the working directory or absolute."""
+
+
 class DataSettings(Settings):
     """Which images, and in which form a network sees them."""
 
-    root: str
+    root: PathText
     """Folder that holds one folder of images a class (or Caltech-101's own), or `sample` for the embedded digits."""
     on_bad_image: Literal["error", "skip"] = "error"
     """What to do about images that cannot be decoded: refuse to start and name them, or leave them out."""
@@ -100,7 +121,7 @@ class ModelSettings(Settings):
 
     arch: Annotated[str, AfterValidator(_architecture)]
     """Architecture: any of torchvision's classifiers by its name there, such as `alexnet`, `vgg11`, `resnet18`, `vit_b_16`."""
-    weights: str | None = None
+    weights: PathText | None = None
     """What to start from: `imagenet`, a .safetensors or state-dict file (which may hold some layers only), or null."""
     freeze: Annotated[Literal["features", "classifier"] | list[str] | None, BeforeValidator(_freeze)] = None
     """Part that is not trained: `features` (all before the head), `classifier` (the head), a list of the network's modules
@@ -328,7 +349,7 @@ class Sweep(Settings):
     resources: ResourceSettings = ResourceSettings()
     faults: FaultSettings = FaultSettings()
     track: TrackSettings = TrackSettings()
-    storage: str = "runs"
+    storage: PathText = "runs"
     """Folder that holds the sweep's folder."""
 
     @property
@@ -372,11 +393,6 @@ def _search_problems(sweep: Sweep | None, file: SweepFile) -> list[str]:
     return [f"{file.where(place)}: {dotted(place)}: {problem}" for place, problem in found]
 
 
-def dotted(place: Place) -> str:
-    """Return a place as a person writes it: `search.points[0].lr`."""
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in place).removeprefix(".")
-
-
 def explain(error: ErrorDetails, keys: list[str]) -> str:
     """Return one of pydantic's errors as rule, value and remedy; `keys` are those known where it happened."""
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]
@@ -403,12 +419,18 @@ def explain(error: ErrorDetails, keys: list[str]) -> str:
         "string_too_long": "must be at most {max_length} characters",
     }
     if rule := rules.get(kind):
-        return f"{rule.format(**context)}, but got {value!r}"
+        return f"{rule.format(**context)}, but got {shown(value)}"
     return (
         error["msg"]
         if kind in ("crop", "search", "augment", "one_value", "uri")
-        else f"{error['msg']}, but got {value!r}"
+        else f"{error['msg']}, but got {shown(value)}"
     )
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message repeats it: the beginning of one that is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def setting_problems(error: ValidationError, file: SweepFile, settings: type[BaseModel]) -> list[str]:

@@ -157,7 +157,11 @@ def load_study_rows(folder: Path) -> pd.DataFrame | None:
         InputError: it cannot be read.
     """
     path = folder / STUDY
-    return read_table(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    from tuning.study_table import FIELDS  # and pydantic with it, which no other table needs to be read
+
+    return Frames({"study": [str(path)]}, {"study": pa.schema(FIELDS)}).read("study")
 
 
 def write_epochs(folder: Path, rows: Iterable[EpochRow]) -> None:
@@ -311,17 +315,4 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -
     schema = pa.schema(fields)
     table = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
     with aside(path) as part:
-        pq.write_table(table, part)
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read one table.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
-    return frame
+        pq.write_table(table, part, write_page_checksum=True)
