@@ -53,7 +53,7 @@ class _Plain:
                 if mark := value.lc.item(index):
                     self._origins[(*place, index)] = f"line {mark[0] + 1}"
             return [self.of(item, (*place, index), line) for index, item in enumerate(value)]
-        return _scalar(value, f"{line}: {dotted(place)}")
+        return _scalar(value, f"{line}: {dotted(place)}" if place else line)
 
     def _mapping(self, value: CommentedMap, place: Place, line: str) -> dict[str, Any]:
         found = {}
@@ -79,5 +79,6 @@ def _scalar(value: Any, where: str) -> Any:
             return bare
     if value is None:
         return None
-    kind_of = f"tagged {value.tag.value}" if hasattr(value, "tag") else f"a {type(value).__name__}"
+    tag = value.tag.value if hasattr(value, "tag") else None
+    kind_of = f"tagged {tag}" if tag else f"YAML's {type(value).__name__.removeprefix('Commented').lower()}"
     raise ValueError(f"{where}: {_RULE}, but is {kind_of}; put it in quotes")

@@ -140,8 +140,15 @@ def load_study(
     folder = Path(settings.storage).expanduser().resolve() / name
     general = _overrides(settings.scales[scale]) if scale else []
     general += overrides or []
-    members = [_member(one, path, folder, general) for one in settings.sweeps]
-    problems = _name_problems(settings, members)
+    members: list[Member] = []
+    problems: list[str] = []
+    for place, one in enumerate(settings.sweeps):
+        try:
+            members.append(_member(one, path, folder, general))
+        except InputError as error:
+            problems += [f"sweeps[{place}].file: {error.subject}: {problem}" for problem in error.problems]
+    if not problems:
+        problems = _name_problems(settings, members)
     if not problems:
         problems = _sweep_problems(members)
     if problems:

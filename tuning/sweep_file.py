@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.reader import ReaderError
 
 from data_utils.errors import InputError
 from tuning.plain_values import Place, plain
@@ -105,14 +106,17 @@ def _parse(text: str, subject: str) -> Any:
             warnings.simplefilter("ignore")
             return yaml.load(text)
     except Exception as error:  # a malformed file makes the parser raise nearly anything
-        raise InputError(subject, [_yaml_problem(error)]) from error
+        raise InputError(subject, [_yaml_problem(error, text)]) from error
 
 
-def _yaml_problem(error: Exception) -> str:
+def _yaml_problem(error: Exception, text: str) -> str:
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         problem = (str(error.problem).splitlines() or ["malformed"])[0]
         return f"line {mark.line + 1}, column {mark.column + 1}: not valid YAML: {problem}"
+    if isinstance(error, ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return f"line {line}: not valid YAML: {error.reason} (U+{ord(text[error.position]):04X})"
     if isinstance(error, RecursionError):
         return "not valid YAML: it is nested too deeply"
     return f"not valid YAML: {(str(error).splitlines() or [type(error).__name__])[0]}"
@@ -130,7 +134,7 @@ def _override(file: SweepFile, override: str) -> str | None:
     except InputError as error:
         return f"{shown!r}: {error.problems[0]}"
     except ValueError as error:
-        return f"{shown!r}: {error}"
+        return f"{shown!r}: {str(error).removeprefix('line 1: ')}"
     holder = file.values
     for key in keys[:-1]:
         inner = holder.setdefault(key, {})

@@ -34,7 +34,7 @@ class Tally:
 
     cases: int = 0
     messages: set[str] = field(default_factory=set)
-    """Distinct ones: numbers, names and paths count for nothing."""
+    """Distinct problems in them: numbers, names and paths count for nothing."""
     failures: dict[str, str] = field(default_factory=dict)
     """{where it was raised: a case and its traceback}."""
 
@@ -72,7 +72,7 @@ def run_cases(kind: Kind, folder: Path, cases: int, start: int | None) -> Tally:
         tally.cases += 1
         try:
             if message := kind.run(case):
-                tally.messages.add(_shape(message))
+                tally.messages |= _shapes(message)
         except Exception as error:
             frames = traceback.extract_tb(error.__traceback__)
             where = f"{type(error).__name__} at {frames[-1].filename}:{frames[-1].lineno}"
@@ -98,11 +98,12 @@ def _names(message: str, names: Sequence[str | Path]) -> str:
     return message
 
 
-def _shape(message: str) -> str:
-    """Return a message without the names, numbers and bytes that differ from case to case."""
+def _shapes(message: str) -> set[str]:
+    """Return the problems of a message without the names, numbers and bytes that differ from case to case."""
     message = re.sub(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", "'...'", message)
+    message = re.sub(r"line \d+: .*: (unknown key|the key|is missing)", r"line 0: ...: \1", message)
     message = re.sub(r"(/[^\s:;,()]+)+", "/...", message)
-    return "\n".join(sorted(set(re.sub(r"[-+.\w]*\d[-+.\w]*", "0", message).splitlines())))
+    return {line.strip() for line in re.sub(r"[-+.\w]*\d[-+.\w]*", "0", message).splitlines()}
 
 
 @contextmanager

@@ -76,13 +76,14 @@ def kind(folder: Path) -> Kind:
     write_sweep(folder / "sweep", trials=2, epochs=3)
     paths = {name: folder / "sweep" / f"{name}.parquet" for name in TABLES}
     good = {name: path.read_bytes() for name, path in paths.items()}
+    valid = {name: pq.read_table(path) for name, path in paths.items()}
 
     def written(table: pa.Table) -> bytes:
         pq.write_table(table, sink := pa.BufferOutputStream())
         return sink.getvalue().to_pybytes()
 
     def of(name: str) -> st.SearchStrategy[tuple[str, bytes]]:
-        odd = tables(pq.read_table(paths[name])).map(written)
+        odd = tables(valid[name]).map(written)
         return st.tuples(st.just(name), st.one_of(damaged(good[name], (b"PAR1", b"\0")), odd, odd, st.sampled_from([b"", b"PAR1"])))
 
     looks = st.sampled_from(["table", "csv", "json", "sort"] * (REPORTS // 4) + ["report"])
