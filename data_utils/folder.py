@@ -126,7 +126,9 @@ def _files(folder: str, name: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
     for entry in _entries(folder):
         if entry.is_dir(follow_symlinks=False):
             yield from _files(entry.path, f"{name}/{entry.name}")
-        elif entry.name.lower().endswith(EXTENSIONS) and not entry.name.startswith(".") and not entry.is_dir():
+        elif (
+            entry.name.lower().endswith(EXTENSIONS) and not entry.name.startswith(".") and not entry.is_dir()
+        ):
             yield f"{name}/{entry.name}", entry
 
 
@@ -142,7 +144,9 @@ def _leads_out(entry: os.DirEntry[str], name: str, inside: tuple[str, ...]) -> s
     target = os.path.realpath(entry.path)
     if any(target.startswith(os.path.join(folder, "")) for folder in inside):
         return None
-    return f"{name!r} is a link out of the folder, to {target}; copy it here, or name that folder as data.root"
+    return (
+        f"{name!r} is a link out of the folder, to {target}; copy it here, or name that folder as data.root"
+    )
 
 
 def is_utf8(name: str) -> bool:

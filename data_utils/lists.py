@@ -25,8 +25,8 @@ def read_list(path: Path, names: Collection[str], classes: Collection[str]) -> t
     except OSError as error:
         return [], [f"{path}: cannot be read ({error.strerror}); let this user read it"]
     except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        return [], [f"{path}:{line}: is not UTF-8 text ({error.reason}); write one class/image.jpg a line"]
+        at = error.object.count(b"\n", 0, error.start) + 1
+        return [], [f"{path}:{at}: is not UTF-8 text ({error.reason}); write one class/image.jpg a line"]
     without_folder: dict[str, int] = {}
     # Not splitlines(), which breaks lines at characters that a name may hold.
     for number, line in enumerate(text.split("\n"), start=1):

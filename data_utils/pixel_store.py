@@ -72,7 +72,7 @@ class PixelStore:
         """Open a store.
 
         Raises:
-            pyarrow.ArrowException, ValueError, OSError: the file is no whole store.
+            ValueError, OSError: the file is no whole store.
         """
         self.path = path
         file = open_sealed(path, "pixels")

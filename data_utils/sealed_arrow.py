@@ -25,14 +25,18 @@ def open_sealed(path: Path, column: str) -> pa.ipc.RecordBatchFileReader:
     """Open a sealed Arrow file, memory-mapped.
 
     Raises:
-        pyarrow.ArrowException, ValueError, OSError: it is not, but for the column's values, as it was when it was sealed.
+        ValueError, OSError: it is not, but for the column's values, as it was when it was sealed.
     """
     whole = pa.memory_map(str(path)).read_buffer()
     if whole.size <= SIZE:
         raise ValueError(f"{path} is cut off")
     body = whole.slice(0, whole.size - SIZE)
-    file = pa.ipc.open_file(body)
-    if _digest(body, file, column) != whole.slice(whole.size - SIZE).to_pybytes():
+    try:
+        file = pa.ipc.open_file(body)
+        digest = _digest(body, file, column)
+    except Exception as error:  # a torn file makes Arrow raise nearly anything
+        raise ValueError(f"{path} is torn: {error}") from error
+    if digest != whole.slice(whole.size - SIZE).to_pybytes():
         raise ValueError(f"{path} is not as it was written")
     return file
 
@@ -46,9 +50,7 @@ def _digest(body: pa.Buffer, file: pa.ipc.RecordBatchFileReader, column: str) ->
     return sha.digest()
 
 
-def _values(
-    body: pa.Buffer, file: pa.ipc.RecordBatchFileReader, column: str
-) -> Iterator[tuple[int, int]]:
+def _values(body: pa.Buffer, file: pa.ipc.RecordBatchFileReader, column: str) -> Iterator[tuple[int, int]]:
     """Yield (first byte, bytes) of the column's values in each record batch."""
     for i in range(file.num_record_batches):
         values = file.get_batch(i).column(column).buffers()[2]

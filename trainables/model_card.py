@@ -9,7 +9,7 @@ from typing import Any
 
 from data_utils.errors import InputError, near
 from data_utils.normalization import Normalization
-from trainables.architectures import ARCHITECTURES
+from trainables.architectures import ARCHITECTURES, HIDDEN, has_hidden
 
 MODEL, CARD = "model.safetensors", "model.json"
 
@@ -103,6 +103,10 @@ def _check(card: ModelCard) -> None:
     """Raise ValueError for values that are right one by one and make no model."""
     if not card.classes or len(set(card.classes)) < len(card.classes):
         raise ValueError("classes must be at least one, and no two the same")
+    if card.hidden != HIDDEN and not has_hidden(card.arch):
+        raise ValueError(
+            f"hidden must be {HIDDEN} for {card.arch}, which has no hidden layers, but is {card.hidden}"
+        )
     if card.image_size > card.resize:
         raise ValueError(f"image_size, {card.image_size}, must be at most resize, {card.resize}")
     if min(card.normalization.std) <= 0:

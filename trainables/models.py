@@ -273,7 +273,9 @@ def _fitting(arch: str, model: nn.Module, state: State, source: str) -> tuple[St
 def _odd_numbers(tensor: torch.Tensor, own: torch.Tensor) -> str | None:
     """Return what is wrong with the numbers of a tensor of the right shape, or None."""
     if not own.is_floating_point():
-        return None if tensor.dtype in _WHOLE else f"is {tensor.dtype} in the file, {own.dtype} in the network"
+        return (
+            None if tensor.dtype in _WHOLE else f"is {tensor.dtype} in the file, {own.dtype} in the network"
+        )
     if tensor.dtype not in _FLOATING:
         return f"is {tensor.dtype} in the file, {own.dtype} in the network"
     return None if tensor.float().isfinite().all() else "holds NaN or infinite numbers"

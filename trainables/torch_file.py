@@ -1,5 +1,6 @@
 """Files of torch.save, read whole or not at all; no code in them is run."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
@@ -16,7 +17,9 @@ def read_torch_file(path: Path, device: torch.device | str = "cpu") -> Any:
     """
     if is_zipfile(path):
         _check_records(path)
-    return torch.load(path, device, weights_only=True)
+    with warnings.catch_warnings():  # of how long it may take
+        warnings.simplefilter("ignore")
+        return torch.load(path, device, weights_only=True)
 
 
 def _check_records(path: Path) -> None:

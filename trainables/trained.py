@@ -73,7 +73,7 @@ def open_weights(weights: str, arch: str, device: torch.device) -> Trained:
     last = state.get(f"{last_layer(outline(arch))}.weight")
     classes, inputs = (1000, HIDDEN) if last is None or last.dim() < 2 else last.shape[:2]
     if not classes or not inputs:
-        raise InputError(weights, [f"its last layer is {tuple(last.shape)}, which is for no classes at all"])
+        raise InputError(weights, [f"its last layer is {classes} x {inputs}, which is for no classes at all"])
     theirs = get_model_weights(arch).DEFAULT.transforms()
     card = ModelCard(
         arch=arch,

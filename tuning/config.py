@@ -57,7 +57,9 @@ def _path(text: str) -> str:
     try:
         os.fsencode(Path(text).expanduser())
     except (RuntimeError, ValueError) as error:  # no such user's home, or half a character
-        raise PydanticCustomError("path", "must name a file or folder ({reason})", {"reason": str(error)}) from error
+        raise PydanticCustomError(
+            "path", "must name a file or folder ({reason})", {"reason": str(error)}
+        ) from error
     if not text or "\0" in text:
         raise PydanticCustomError("path", "must name a file or folder, and hold no NUL")
     return text

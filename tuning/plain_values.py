@@ -43,9 +43,14 @@ class _Plain:
         if len(place) > DEEPEST:
             raise ValueError(f"{line}: {dotted(place[:3])}: is nested more than {DEEPEST} deep, or in itself")
         if self._count > MOST:
-            raise ValueError(f"{line}: the file stands for more than {MOST:,} values by here; use fewer references")
+            line = self._origins.get(place[:1], line)  # and not that of what is referred to
+            raise ValueError(
+                f"{line}: the file stands for more than {MOST:,} values by here; use fewer references"
+            )
         if type(value) in (CommentedMap, CommentedSeq) and value.tag.value is not None:
-            raise ValueError(f"{line}: {dotted(place)}: {_RULE} without a tag, but has {value.tag.value}; leave it away")
+            raise ValueError(
+                f"{line}: {dotted(place)}: {_RULE} without a tag, but has {value.tag.value}; leave it away"
+            )
         if type(value) is CommentedMap:
             return self._mapping(value, place, line)
         if type(value) is CommentedSeq:
@@ -72,7 +77,9 @@ def _scalar(value: Any, where: str) -> Any:
         if isinstance(value, kind):
             bare = kind(value)
             if isinstance(bare, str) and any("\ud800" <= character <= "\udfff" for character in bare):
-                raise ValueError(f"{where}: must not hold half a character (a surrogate); write the whole one")
+                raise ValueError(
+                    f"{where}: must not hold half a character (a surrogate); write the whole one"
+                )
             if isinstance(bare, int) and bare.bit_length() > LARGEST_BITS:
                 problem = f"must be a number of at most {LARGEST_BITS} bits, but has {bare.bit_length()}"
                 raise ValueError(f"{where}: {problem}")

@@ -61,7 +61,8 @@ def png_of(width: int, height: int, depth: int, colour: int) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
     )
 
 
@@ -85,14 +86,18 @@ def kind(folder: Path) -> Kind:
         data, how = case
         for old in root.glob("ant/x*.jpg"):
             old.unlink()
-        image = root / "ant" / f"x{next(number)}.jpg"  # a new name each, since a store is known by name, size and time
+        image = (
+            root / "ant" / f"x{next(number)}.jpg"
+        )  # a new name each, since a store is known by name, size and time
         image.write_bytes(data)
         if how == "predict":
             return command("predict", run_folder, root / "bee" / "1.png", image, names=[image])
         if how == "evaluate":
             return command("evaluate", run_folder, "--data", root, names=[f"ant/{image.name}"])
         skipped: dict[str, str] = {}
-        said = call(lambda: skipped.update(prepare(str(root), resize=32, on_bad_image="skip").skipped), [image.name])
+        said = call(
+            lambda: skipped.update(prepare(str(root), resize=32, on_bad_image="skip").skipped), [image.name]
+        )
         assert skipped.keys() <= {f"ant/{image.name}"}
         return said or "".join(skipped.values())
 

@@ -66,13 +66,26 @@ def _journal(folder: Path) -> dict[Path, Read]:
     """Write what a sweep leaves for its resume; return {file: how it is read}."""
     trials, settings = specs(1), {"name": "s", "train": {"lr": 0.1}}
     sweep = Sweep.model_validate(
-        {"name": "s", "data": {"root": "sample"}, "model": {"arch": "alexnet"}, "search": {"points": [{"lr": 0.1}]}}
+        {
+            "name": "s",
+            "data": {"root": "sample"},
+            "model": {"arch": "alexnet"},
+            "search": {"points": [{"lr": 0.1}]},
+        }
     )
     keep_settings(folder, settings, "digest")
     write_ending(folder, Ending(True, 0, 3, 10, 10, 10))
     entry = folder / FOLDER / "trial_00000.json"
     worker = {"host": "here", "device": "cpu"}
-    entry.write_text(sealed({"epochs": [asdict(row) for row in curve(0, 0.5, 0.6)], "worker": worker, "profile": {"seconds_train": 1.5}}))
+    entry.write_text(
+        sealed(
+            {
+                "epochs": [asdict(row) for row in curve(0, 0.5, 0.6)],
+                "worker": worker,
+                "profile": {"seconds_train": 1.5},
+            }
+        )
+    )
     mark = folder / FOLDER / "checkpoint_00000.json"
     mark.write_text(sealed({"epochs": 2}))
     results = folder / "ray" / "trial_00000" / "checkpoint_000001" / RESULTS
@@ -82,7 +95,21 @@ def _journal(folder: Path) -> dict[Path, Read]:
     retrains = Retrains(folder, 0, 3)
     probabilities = np.full((2, 2), 0.5, np.float32)
     retrains.keep(
-        Retrained(0, 3, 10, "d", ["ant", "bee"], ["ant/0.jpg", "bee/0.jpg"], np.arange(2), probabilities, 0.7, 0.5, 0.5, {"torch": "2"}, {})
+        Retrained(
+            0,
+            3,
+            10,
+            "d",
+            ["ant", "bee"],
+            ["ant/0.jpg", "bee/0.jpg"],
+            np.arange(2),
+            probabilities,
+            0.7,
+            0.5,
+            0.5,
+            {"torch": "2"},
+            {},
+        )
     )
 
     def rows() -> Any:
@@ -93,7 +120,10 @@ def _journal(folder: Path) -> dict[Path, Read]:
     def retrained() -> Any:
         found = retrains.read(0)
         assert found is not None
-        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(found).items()}
+        return {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in vars(found).items()
+        }
 
     return {
         folder / FOLDER / SETTINGS: lambda: check_settings(folder, settings, "digest"),
@@ -150,5 +180,3 @@ def _stores(folder: Path) -> dict[Path, Read]:
 
     rows()
     return {store.path: opened, features: rows}
-
-

@@ -34,7 +34,12 @@ def kind(folder: Path) -> Kind:
     def run(case: tuple[bytes, bytes]) -> str:
         for name, data in zip(("train.txt", "test.txt"), case, strict=True):
             (folder / "images" / name).write_bytes(data)
-        return command("validate", "sweep.yaml", names=["train.txt:", "test.txt:", "is in both lists", "split is empty"])
+        return command(
+            "validate", "sweep.yaml", names=["train.txt:", "test.txt:", "is in both lists", "split is empty"]
+        )
 
-    pairs = st.tuples(st.one_of(damaged(train, tokens), odd, st.binary(max_size=30)), st.one_of(st.just(test), damaged(test, tokens)))
+    pairs = st.tuples(
+        st.one_of(damaged(train, tokens), odd, st.binary(max_size=30)),
+        st.one_of(st.just(test), damaged(test, tokens)),
+    )
     return Kind("list files", pairs, run)

@@ -58,7 +58,11 @@ def settings(draw: st.DrawFn) -> bytes:
     """Return a file of the known settings with some values odd, some keys gone, twice, or unknown."""
     values: dict[str, Any] = dict(SETTINGS)
     for _ in range(draw(st.integers(1, 3))):
-        key = draw(st.sampled_from([*SETTINGS, "data.seed", "model.weights", "train", "x", "track.wandb", "stop", "faults"]))
+        key = draw(
+            st.sampled_from(
+                [*SETTINGS, "data.seed", "model.weights", "train", "x", "track.wandb", "stop", "faults"]
+            )
+        )
         values[key] = draw(st.sampled_from(ODD))
     for key in draw(st.sets(st.sampled_from(sorted(SETTINGS)), max_size=1)):
         del values[key]
@@ -67,7 +71,9 @@ def settings(draw: st.DrawFn) -> bytes:
         section, dot, name = key.partition(".")
         sections[section] = sections.get(section, "") + (f"\n  {name}: {value}" if dot else f" {value}")
     text = "".join(f"{section}:{inside}\n" for section, inside in sections.items())
-    return draw(st.sampled_from([text, text, text, BOMB + text, text + GRID])).encode("utf-8", "surrogatepass")
+    return draw(st.sampled_from([text, text, text, BOMB + text, text + GRID])).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def kind(folder: Path) -> Kind:
@@ -78,7 +84,11 @@ def kind(folder: Path) -> Kind:
     good = "name: good\n" + "".join(f"{key}: {{{', '.join(inner)}}}\n" for key, inner in _nested().items())
     (folder / "good.yaml").write_text(good)
     files = st.one_of(
-        settings(), damaged(good.encode(), TOKENS), damaged(STUDY.encode(), TOKENS), st.just(good.encode()), st.binary(max_size=40)
+        settings(),
+        damaged(good.encode(), TOKENS),
+        damaged(STUDY.encode(), TOKENS),
+        st.just(good.encode()),
+        st.binary(max_size=40),
     )
     overrides = st.one_of(
         st.none(),
@@ -90,7 +100,12 @@ def kind(folder: Path) -> Kind:
         data, override = case
         (folder / "fuzzed.yaml").write_bytes(data)
         extra = [] if override is None else ["--set", override]
-        said = command("validate", "fuzzed.yaml", *extra, names=["fuzzed.yaml", "good.yaml", "--set", "sweep '", "study '"])
+        said = command(
+            "validate",
+            "fuzzed.yaml",
+            *extra,
+            names=["fuzzed.yaml", "good.yaml", "--set", "sweep '", "study '"],
+        )
         assert not (folder / "ran").exists(), "code in a file was run"
         return said
 

@@ -81,14 +81,31 @@ def kind(folder: Path) -> Kind:
     safe, zipped, legacy = save(state), torch_bytes(state), torch_bytes(state, zipped=False)
     header = 8 + struct.unpack("<Q", safe[:8])[0]
     pickled = zipfile.ZipFile(io.BytesIO(zipped)).read("archive/data.pkl")
-    lengths = st.sampled_from([0, 1, header, 2**31, 2**40, 2**63, 2**64 - 1]).map(lambda n: struct.pack("<Q", n) + safe[8:])
+    lengths = st.sampled_from([0, 1, header, 2**31, 2**40, 2**63, 2**64 - 1]).map(
+        lambda n: struct.pack("<Q", n) + safe[8:]
+    )
     files = st.one_of(
-        st.tuples(st.just("w.safetensors"), st.one_of(damaged(safe), damaged(safe[:header]).map(lambda d: d + safe[header:]), lengths)),
+        st.tuples(
+            st.just("w.safetensors"),
+            st.one_of(damaged(safe), damaged(safe[:header]).map(lambda d: d + safe[header:]), lengths),
+        ),
         st.tuples(st.just("w.pth"), st.one_of(damaged(zipped), damaged(legacy), states())),
-        st.tuples(st.just("w.pt"), damaged(pickled).map(lambda record: with_record(zipped, "data.pkl", record))),
-        st.tuples(st.just("w.pt"), st.just(with_record(zipped, "data/0", b"\0" * 10**6, zipfile.ZIP_DEFLATED))),
-        st.tuples(st.sampled_from(["w.pth", "w.safetensors"]), st.one_of(st.sampled_from([safe, zipped, b""]), st.binary(max_size=30))),
-        st.tuples(st.just(CARD), st.one_of(damaged(card, (b"0", b"9" * 20, b"null", b"{", b"[", b'"', b"NaN", b"-", b"e9")), cards(card))),
+        st.tuples(
+            st.just("w.pt"), damaged(pickled).map(lambda record: with_record(zipped, "data.pkl", record))
+        ),
+        st.tuples(
+            st.just("w.pt"), st.just(with_record(zipped, "data/0", b"\0" * 10**6, zipfile.ZIP_DEFLATED))
+        ),
+        st.tuples(
+            st.sampled_from(["w.pth", "w.safetensors"]),
+            st.one_of(st.sampled_from([safe, zipped, b""]), st.binary(max_size=30)),
+        ),
+        st.tuples(
+            st.just(CARD),
+            st.one_of(
+                damaged(card, (b"0", b"9" * 20, b"null", b"{", b"[", b'"', b"NaN", b"-", b"e9")), cards(card)
+            ),
+        ),
         st.tuples(st.just(MODEL), damaged(model[:2000]).map(lambda data: data + model[2000:])),
     )
 
@@ -103,7 +120,9 @@ def kind(folder: Path) -> Kind:
             if name == MODEL:  # as if its card were of it
                 changed = json.loads(card) | {"digest": digest(run_folder / MODEL)}
                 (run_folder / CARD).write_text(json.dumps(changed))
-            said = command("predict", run_folder, "images/ant/1.png", names=[run_folder / MODEL, run_folder / CARD])
+            said = command(
+                "predict", run_folder, "images/ant/1.png", names=[run_folder / MODEL, run_folder / CARD]
+            )
         assert not (folder / "ran").exists(), "code in a file was run"
         return said
 
@@ -113,12 +132,31 @@ def kind(folder: Path) -> Kind:
 def cards(card: bytes) -> st.SearchStrategy[bytes]:
     """Return cards of which one value is odd."""
     values = json.loads(card)
-    odd = st.sampled_from([None, 0, -1, 1, 3, 10**9, 10**30, 0.5, "x", "", [], {}, [1], ["ant", "ant"], ["ant"], "alexnet", [0, 0, 0], True])
+    odd = st.sampled_from(
+        [
+            None,
+            0,
+            -1,
+            1,
+            3,
+            10**9,
+            10**30,
+            0.5,
+            "x",
+            "",
+            [],
+            {},
+            [1],
+            ["ant", "ant"],
+            ["ant"],
+            "alexnet",
+            [0, 0, 0],
+            True,
+        ]
+    )
 
     def changed(key: str, value: Any) -> bytes:
         inner = values["transform"] | ({key: value} if key in values["transform"] else {})
         return json.dumps(values | {"transform": inner} | ({} if key in inner else {key: value})).encode()
 
     return st.builds(changed, st.sampled_from([*values, *values["transform"]]), odd)
-
-
