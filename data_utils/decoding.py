@@ -46,6 +46,13 @@ def decode(path: str, resize: int) -> Pixels:
         raise BadImageError(said[0] if said else f"cannot be decoded ({type(error).__name__})") from error
 
 
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return a picture in 8-bit RGB; 16 bits are scaled down, where Pillow would cut off all but the darkest."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
 def _decode(data: bytes, resize: int) -> Pixels:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
@@ -55,7 +62,7 @@ def _decode(data: bytes, resize: int) -> Pixels:
         if resize * resize * long / short > MOST_PIXELS:
             raise BadImageError(f"its sides, {width} x {height}, are too unequal to resize to {resize}")
         image.load()
-        rgb = image if image.mode == "RGB" else image.convert("RGB")
+        rgb = to_rgb(image)
         if short != resize:
             scaled = int(resize * long / short)  # torchvision's own rounding
             rgb = rgb.resize(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from PIL import Image
 
-from data_utils.decoding import FORMATS
+from data_utils.decoding import FORMATS, to_rgb
 from data_utils.errors import InputError
 from data_utils.prepared import open_folder
 
@@ -48,7 +48,7 @@ def thumbnails(root: str, names: Iterable[str]) -> dict[str, str]:
 def _thumbnail(path: str) -> str:
     with Image.open(path, formats=FORMATS) as image:
         image.draft("RGB", (SIDE, SIDE))  # JPEG's own coarse decoding: a photograph need not be decoded whole
-        small = image.convert("RGB")
+        small = to_rgb(image).copy()
     small.thumbnail((SIDE, SIDE))
     data = io.BytesIO()
     small.save(data, "JPEG", quality=QUALITY, optimize=True)

@@ -60,3 +60,9 @@ def test_every_mode_gives_three_channels(tmp_path: Path, mode: str, form: str) -
     pixels = decode(str(tmp_path / "x.jpg"), 4)
     assert pixels.shape == (4, 6, 3)
     assert np.abs(pixels.astype(int) - 255).max() <= 8
+
+
+def test_sixteen_bits_are_scaled_down(tmp_path: Path) -> None:
+    """Pillow makes 255 of all that is more."""
+    Image.fromarray(np.array([[0, 255], [256, 65535]], np.uint16)).save(tmp_path / "x.png")
+    assert decode(str(tmp_path / "x.png"), 2)[..., 0].tolist() == [[0, 0], [1, 255]]
