@@ -48,6 +48,7 @@ def decode(path: str, resize: int) -> Pixels:
 
 def to_rgb(image: Image.Image) -> Image.Image:
     """Return a picture in 8-bit RGB; 16 bits are scaled down, where Pillow would cut off all but the darkest."""
+    image.load()
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     return image if image.mode == "RGB" else image.convert("RGB")
@@ -61,7 +62,6 @@ def _decode(data: bytes, resize: int) -> Pixels:
             raise BadImageError(f"is {width} x {height}, more than {MOST_PIXELS:,} pixels; make it smaller")
         if resize * resize * long / short > MOST_PIXELS:
             raise BadImageError(f"its sides, {width} x {height}, are too unequal to resize to {resize}")
-        image.load()
         rgb = to_rgb(image)
         if short != resize:
             scaled = int(resize * long / short)  # torchvision's own rounding
