@@ -16,21 +16,13 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from data_utils.errors import InputError
+from tuning.table_rules import check_values
 
 RAY_FOLDER = "ray"
 """Ray's own folder in a sweep's folder; thousands of files, none of them ours."""
 
 _CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 """Where a file has checksums, as ours do, a damaged page is an error and not other numbers."""
-
-_ALWAYS = {
-    "epochs": {"sweep", "trial", "epoch", "diverged"},
-    "trials": {"sweep", "trial", "outcome", "epochs_run"},
-    "test": {"sweep", "trial", "epochs", "seed"},
-    "predictions": {"sweep", "seed", "path", "label", "predicted"},
-    "study": {"run", "sweep"},
-}
-"""{table: columns without nulls}: rows that lack one do not say of what they are."""
 
 _NAMED = 10
 """Sweeps that a message names at most."""
@@ -93,7 +85,7 @@ class Frames:
             raise InputError(table, [f"cannot be selected so: {said}; its columns are {names}"]) from error
         try:
             found = scanner.to_table()
-            _check(table, found)
+            check_values(table, found)
         except (pa.ArrowException, OSError):  # a file went since the walk, or is no Parquet
             found = self._one_by_one(table, part)
         frame: pd.DataFrame = found.to_pandas()
@@ -139,7 +131,7 @@ class Frames:
         for file in self._files_of(table):
             try:
                 one = self._dataset(table, [file]).to_table(**part)
-                _check(table, one)
+                check_values(table, one)
                 found.append(one)
             except FileNotFoundError:  # its sweep is being replaced
                 continue
@@ -156,14 +148,6 @@ class Frames:
 def first_line(error: Exception) -> str:
     """Return the first line of what an error says, which of Arrow's is enough."""
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def _check(name: str, table: pa.Table) -> None:
-    """Raise ArrowInvalid for text that is none, and for rows without what every row has."""
-    table.validate(full=True)
-    always = _ALWAYS.get(name, set())
-    if lacking := [column for column in table.column_names if column in always and table[column].null_count]:
-        raise pa.ArrowInvalid(f"it has rows without {', '.join(lacking)}")
 
 
 def find_tables(path: str | Path, tables: Iterable[str], sweep: str | None = None) -> dict[str, list[str]]:
