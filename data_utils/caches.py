@@ -32,7 +32,7 @@ def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]
     renamed, so it is whole or absent.
 
     Args:
-        read: raises ValueError, EOFError or OSError for a file that is torn.
+        read: raises for a file that is torn.
         write: given the place to write to.
 
     Raises:
@@ -114,6 +114,6 @@ def _whole(path: Path, read: Callable[[Path], Kept]) -> Kept | None:
         return None
     try:
         return read(path)
-    except (ValueError, EOFError, OSError) as error:
+    except Exception as error:  # a torn file makes Arrow and NumPy raise nearly anything
         logger.warning("%s is torn and will be rebuilt: %s", path, error)
         return None

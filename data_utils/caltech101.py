@@ -7,6 +7,7 @@ from typing import Any
 from PIL import Image
 from torchvision.datasets import VisionDataset
 
+from data_utils.decoding import FORMATS, to_rgb
 from data_utils.folder import ImageFolder
 
 
@@ -38,8 +39,8 @@ class Caltech101(VisionDataset):  # type: ignore[misc]  # torchvision ships no t
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         path, label = self.samples[index]
-        with Image.open(path) as image:
-            sample: Any = image.convert("RGB")
+        with Image.open(path, formats=FORMATS) as image:
+            sample: Any = to_rgb(image)
         if self.transform is not None:
             sample = self.transform(sample)
         return sample, label if self.target_transform is None else self.target_transform(label)

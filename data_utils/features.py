@@ -25,15 +25,20 @@ BATCH_SIZE = 256
 class KeptFeatures:
     """One row of numbers an image, memory-mapped: processes of a node share it through the page cache."""
 
-    def __init__(self, path: Path):
-        """Open a file of features.
+    def __init__(self, path: Path, images: int):
+        """Open a file of features, of so many images.
 
         Raises:
-            ValueError, OSError: it is no whole file of features.
+            Exception: it is no whole file of these features; a torn header makes NumPy raise nearly anything.
         """
         self._rows: npt.NDArray[np.generic] = np.load(path, mmap_mode="r", allow_pickle=False)
-        if self._rows.ndim != 2 or self._rows.dtype not in (np.float32, np.int16):
-            raise ValueError(f"{path} holds no features")
+        rows = self._rows
+        if rows.ndim != 2 or len(rows) != images or rows.dtype not in (np.float32, np.int16):
+            raise ValueError(f"{path} holds no features of {images} images")
+        # NumPy takes a file that is longer than its header says, and a header that lays rows out as columns.
+        end = rows.offset + rows.nbytes if isinstance(rows, np.memmap) else 0
+        if not rows.flags.c_contiguous or end != path.stat().st_size:
+            raise ValueError(f"{path} has a torn header")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -105,7 +110,7 @@ def keep_features(
             progress,
         )
 
-    return kept(path, KeptFeatures, write)
+    return kept(path, lambda file: KeptFeatures(file, len(store)), write)
 
 
 @torch.inference_mode()

@@ -1,6 +1,7 @@
 """A folder that holds one folder of images a class, as names and labels; needs no PyTorch."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from data_utils.errors import InputError
@@ -20,7 +21,8 @@ class ImageFolder:
 
     `root` holds the class folders, or `101_ObjectCategories` that holds them. If it also holds `train.txt` and
     `test.txt`, the samples are the listed images alone; otherwise they are all images, in sorted order. Class
-    folders are searched to any depth; hidden files and files without an image's extension are passed over.
+    folders are searched to any depth; hidden files and files without an image's extension are passed over. The root itself
+    may be a link, but a class or an image that is one must not lead out of it.
 
     Attributes:
         root: the folder, absolute.
@@ -32,7 +34,7 @@ class ImageFolder:
         listed: the sample indices of `train.txt` and `test.txt` in their order, or None without lists.
 
     Raises:
-        InputError: no such folder, no images, or lists that do not fit the folder; all problems at once.
+        InputError: no such folder, no images, links that lead out of it, or lists that do not fit it; all problems at once.
     """
 
     def __init__(self, root: str | Path):
@@ -42,7 +44,7 @@ class ImageFolder:
                 remedy = "data.root names a folder of one folder of images a class"
                 raise InputError(str(root), [f"no such folder; {remedy}"])
             self.folder = self.root / CATEGORIES if (self.root / CATEGORIES).is_dir() else self.root
-            found = _images(self.folder)
+            found = _images(self.folder, self.root)
         except OSError as error:
             raise InputError(str(root), [f"cannot be read: {error}; let this user read it"]) from error
         self.classes: list[str] = sorted(found)
@@ -88,36 +90,65 @@ class ImageFolder:
         return train, test
 
 
-def _images(folder: Path) -> dict[str, list[str]]:
+def _images(folder: Path, root: Path) -> dict[str, list[str]]:
     """Return {class: sorted names of its images, relative to `folder`} for each class folder.
 
     Raises:
         OSError: a folder that cannot be read; passed over, it would shift the labels without a word.
-        InputError: names that cannot be written down.
+        InputError: names that cannot be written down, or links that lead out of `root`.
     """
-
-    def refuse(error: OSError) -> None:
-        raise error
-
+    inside = (str(root), str(folder.resolve()))
     found: dict[str, list[str]] = {}
-    odd: list[str] = []
-    for entry in os.scandir(folder):
+    problems: list[str] = []
+    for entry in _entries(folder):
         if not entry.is_dir() or entry.name == BACKGROUND or entry.name.startswith("."):
             continue
-        names = [
-            Path(where, file).relative_to(folder).as_posix()
-            for where, _, files in os.walk(entry.path, onerror=refuse)
-            for file in files
-            if file.lower().endswith(EXTENSIONS) and not file.startswith(".")
-        ]
-        odd += [f"{name!r} is not UTF-8; rename it" for name in names if not _is_utf8(name)]
+        if problem := _leads_out(entry, entry.name, inside):
+            problems.append(problem)
+            continue
+        names = []
+        for name, file in _files(entry.path, entry.name):
+            if not is_utf8(name):
+                problems.append(f"{name!r} is not UTF-8; rename it")
+            elif problem := _leads_out(file, name, inside):
+                problems.append(problem)
+            else:
+                names.append(name)
         if names:
             found[entry.name] = sorted(names)
-    if odd:
-        raise InputError(str(folder), odd)
+    if problems:
+        raise InputError(str(folder), problems)
     return found
 
 
-def _is_utf8(name: str) -> bool:
+def _files(folder: str, name: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield (name, entry) of every image in a folder called `name`, to any depth; links to folders are not followed."""
+    for entry in _entries(folder):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path, f"{name}/{entry.name}")
+        elif (
+            entry.name.lower().endswith(EXTENSIONS) and not entry.name.startswith(".") and not entry.is_dir()
+        ):
+            yield f"{name}/{entry.name}", entry
+
+
+def _entries(folder: str | Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return list(entries)
+
+
+def _leads_out(entry: os.DirEntry[str], name: str, inside: tuple[str, ...]) -> str | None:
+    """Return what is wrong with an entry that is a link to somewhere outside of these folders, or None."""
+    if not entry.is_symlink():
+        return None
+    target = os.path.realpath(entry.path)
+    if any(target.startswith(os.path.join(folder, "")) for folder in inside):
+        return None
+    return (
+        f"{name!r} is a link out of the folder, to {target}; copy it here, or name that folder as data.root"
+    )
+
+
+def is_utf8(name: str) -> bool:
     """Return whether a name's bytes were UTF-8; Python stands in surrogates for those that were not."""
     return not any("\ud800" <= character <= "\udfff" for character in name)

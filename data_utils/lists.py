@@ -21,11 +21,15 @@ def read_list(path: Path, names: Collection[str], classes: Collection[str]) -> t
     listed: dict[str, int] = {}
     problems: list[str] = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        return [], [f"{path}: cannot be read as UTF-8 text ({error}); write one class/image.jpg a line"]
+        text = path.read_text(encoding="utf-8-sig")  # Windows' editors put a mark before the first line
+    except OSError as error:
+        return [], [f"{path}: cannot be read ({error.strerror}); let this user read it"]
+    except UnicodeDecodeError as error:
+        at = error.object.count(b"\n", 0, error.start) + 1
+        return [], [f"{path}:{at}: is not UTF-8 text ({error.reason}); write one class/image.jpg a line"]
     without_folder: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
+    # Not splitlines(), which breaks lines at characters that a name may hold.
+    for number, line in enumerate(text.split("\n"), start=1):
         name = PurePosixPath(
             line.strip()
         ).as_posix()  # ./class/image.jpg, as `find` writes it, is class/image.jpg

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import PIL
 import pyarrow as pa
-from PIL import Image
 
 from data_utils.caches import cache_dir, kept
+from data_utils.decoding import BadImageError, Pixels, decode
 from data_utils.errors import InputError
+from data_utils.sealed_arrow import open_sealed, seal
 
-VERSION = 1
+VERSION = 2
 """Part of every key: raise it when the pixels that the same files give change."""
 
 ROWS_AT_ONCE = 256
@@ -36,7 +36,6 @@ SCHEMA = pa.schema(
     ]
 )
 
-Pixels = npt.NDArray[np.uint8]
 Progress = Callable[[int, int], None]
 """Told how many images are done, and of how many."""
 
@@ -73,10 +72,10 @@ class PixelStore:
         """Open a store.
 
         Raises:
-            pyarrow.ArrowInvalid, OSError: the file is no whole store.
+            ValueError, OSError: the file is no whole store.
         """
         self.path = path
-        file = pa.ipc.open_file(pa.memory_map(str(path)))
+        file = open_sealed(path, "pixels")
         if not file.schema.equals(SCHEMA):
             raise pa.ArrowInvalid(f"{path}: not a pixel store of version {VERSION}")
         batches = [file.get_batch(i) for i in range(file.num_record_batches)]
@@ -154,28 +153,6 @@ def store_key(dataset: ImageFiles, resize: int) -> str:
     return sha.hexdigest()[:16]
 
 
-def decode(path: str, resize: int) -> Pixels:
-    """Return an image file as (height, width, 3) uint8 RGB with the short side resized.
-
-    Raises:
-        OSError, ValueError, SyntaxError, Image.DecompressionBombError: what Pillow says of a file that is no image,
-            is cut off, or is too large.
-    """
-    with Image.open(path) as image:
-        width, height = image.size
-        short, long = sorted(image.size)
-        if Image.MAX_IMAGE_PIXELS and resize * resize * long / short > Image.MAX_IMAGE_PIXELS:
-            raise ValueError(f"its sides, {width} x {height}, are too unequal to resize")
-        image.load()
-        rgb = image if image.mode == "RGB" else image.convert("RGB")
-        if short != resize:
-            scaled = int(resize * long / short)  # torchvision's own rounding
-            rgb = rgb.resize(
-                (resize, scaled) if width < height else (scaled, resize), Image.Resampling.BILINEAR
-            )
-        return np.asarray(rgb)
-
-
 def write_store(path: Path, rows: Iterator[tuple[str, int, Decoded]], metadata: dict[str, str]) -> None:
     """Write a store's file."""
     offset = 0
@@ -183,6 +160,7 @@ def write_store(path: Path, rows: Iterator[tuple[str, int, Decoded]], metadata: 
         for chunk in _chunks(rows):
             batch, offset = _record_batch(chunk, offset)
             writer.write_batch(batch)
+    seal(path, "pixels")
 
 
 def decode_all(
@@ -195,16 +173,13 @@ def decode_all(
     def one(sample: tuple[str, int]) -> Decoded:
         try:
             return Decoded(decode(sample[0], resize))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                # The disk's or the network's word, not the picture's: it may be readable next time.
-                raise InputError(sample[0], [f"cannot be read: {error.strerror}; try again"]) from error
-            return Decoded(np.empty((0, 0, 3), np.uint8), str(error).replace(f" {sample[0]!r}", ""))
+        except BadImageError as error:
+            return Decoded(np.empty((0, 0, 3), np.uint8), str(error))
 
     total = len(dataset.samples)
     with warnings.catch_warnings(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        # A picture of 90 to 180 million pixels is large, not an attack: Pillow's own limit for that is an error.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Pillow's remarks on odd files: what makes one unusable is an error, and the rest is nothing to a user.
+        warnings.filterwarnings("ignore", module="PIL")
         pending: list[Future[Decoded]] = []
         for start in range(0, total + ROWS_AT_ONCE, ROWS_AT_ONCE):
             # The next images are decoded while these are written.

@@ -1,6 +1,5 @@
 """The Ray Tune adapter of the learner: thin, so that training is the same with Ray and without."""
 
-import json
 import os
 import time
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 from ray import tune
 
+from data_utils.errors import InputError
+from data_utils.sealed_json import read_sealed, sealed
 from trainables.metrics import (
     DEVICE,
     SECONDS_CHECKPOINT,
@@ -25,6 +26,8 @@ from trainables.recipe import Recipe
 CHECKPOINT = "learner.pt"
 RESULTS = "results.json"
 """Beside it: the results up to the checkpoint, so that it is enough to go on from, and the bytes of a whole one."""
+
+_REMEDY = "all trials that have ended are intact: drop {}, and a resume goes on from what is left"
 
 
 class ClassifierTrainable(tune.Trainable):
@@ -115,7 +118,7 @@ class ClassifierTrainable(tune.Trainable):
         file = Path(checkpoint_dir, CHECKPOINT)
         self._save(file)
         entry = {"results": self._results, "bytes": file.stat().st_size}
-        Path(checkpoint_dir, RESULTS).write_text(json.dumps(entry), encoding="utf-8")
+        Path(checkpoint_dir, RESULTS).write_text(sealed(entry), encoding="utf-8")
         self._checkpointed = time.perf_counter()
 
     def load_checkpoint(self, checkpoint: Any) -> None:
@@ -148,9 +151,9 @@ class ClassifierTrainable(tune.Trainable):
         self._seconds_checkpoint += time.perf_counter() - start
 
     def _load(self, file: Path) -> None:
-        import torch
+        from trainables.kept_state import load_state
 
-        self._learner.load_state_dict(torch.load(file, self._device, weights_only=True))
+        load_state(self._learner, file, _REMEDY.format(file.parent))
 
     def _checkpoint_is_due(self) -> bool:
         since = time.perf_counter() - self._checkpointed
@@ -158,5 +161,8 @@ class ClassifierTrainable(tune.Trainable):
 
 
 def _read_results(file: Path) -> list[dict[str, Any]]:
-    results: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["results"]
+    try:
+        results: list[dict[str, Any]] = read_sealed(file)["results"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(str(file), [f"cannot be read ({error}); {_REMEDY.format(file.parent)}"]) from error
     return results

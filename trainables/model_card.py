@@ -2,15 +2,20 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data_utils.errors import InputError, near
 from data_utils.normalization import Normalization
-from trainables.architectures import ARCHITECTURES
+from trainables.architectures import ARCHITECTURES, HIDDEN, has_hidden
 
 MODEL, CARD = "model.safetensors", "model.json"
+
+PRECISIONS = ("auto", "fp32", "bf16")
+LARGEST = 10**9
+"""Of any number in a card; as of a sweep file's."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +56,20 @@ def read_card(folder: Path) -> ModelCard:
         card: dict[str, Any] = json.loads((folder / CARD).read_text(encoding="utf-8"))
         transform, written = card["transform"], card["digest"]
         found = ModelCard(
-            arch=card["arch"],
-            hidden=card["hidden"],
-            classes=list(card["classes"]),
-            resize=transform["resize"],
-            image_size=transform["image_size"],
-            normalization=Normalization(tuple(transform["mean"]), tuple(transform["std"])),
-            precision=card["precision"],
-            seed=card["seed"],
+            arch=_text(card["arch"]),
+            hidden=_count(card["hidden"]),
+            classes=[_text(name) for name in card["classes"]],
+            resize=_count(transform["resize"]),
+            image_size=_count(transform["image_size"]),
+            normalization=Normalization(_three(transform["mean"]), _three(transform["std"])),
+            precision=_text(card["precision"]),
+            seed=int(card["seed"]),
         )
+        _check(found)
     except KeyError as error:
         problem = f"has no {error}; it is of another version of upsweep: run the sweep again"
         raise InputError(str(folder / CARD), [problem]) from error
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(str(folder / CARD), [f"cannot be read as a model's card: {error}"]) from error
     if found.arch not in ARCHITECTURES:
         problem = f"is of {found.arch!r}, which is no classifier of torchvision's; {near(found.arch, ARCHITECTURES)}"
@@ -72,3 +78,38 @@ def read_card(folder: Path) -> ModelCard:
         problem = f"its SHA-256 is {actual}, but {CARD} is of a model of {written}; restore the pair"
         raise InputError(str(folder / MODEL), [problem])
     return found
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"{value!r} must be text")
+    return value
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or not 0 < value <= LARGEST:
+        raise TypeError(f"{value!r} must be a whole number from 1 to {LARGEST:,}")
+    return value
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (float(value) for value in values)
+    if not all(math.isfinite(value) for value in (red, green, blue)):
+        raise ValueError(f"{values!r} must be finite")
+    return red, green, blue
+
+
+def _check(card: ModelCard) -> None:
+    """Raise ValueError for values that are right one by one and make no model."""
+    if not card.classes or len(set(card.classes)) < len(card.classes):
+        raise ValueError("classes must be at least one, and no two the same")
+    if card.hidden != HIDDEN and not has_hidden(card.arch):
+        raise ValueError(
+            f"hidden must be {HIDDEN} for {card.arch}, which has no hidden layers, but is {card.hidden}"
+        )
+    if card.image_size > card.resize:
+        raise ValueError(f"image_size, {card.image_size}, must be at most resize, {card.resize}")
+    if min(card.normalization.std) <= 0:
+        raise ValueError(f"std must be more than 0, but is {list(card.normalization.std)}")
+    if card.precision not in PRECISIONS:
+        raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, but is {card.precision!r}")

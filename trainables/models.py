@@ -17,10 +17,15 @@ from data_utils.errors import InputError
 from data_utils.seeding import Stream, derive
 from trainables import parts
 from trainables.architectures import ARCHITECTURES, HIDDEN, IMAGENET, Freeze, has_hidden
+from trainables.torch_file import read_torch_file
 
 logger = logging.getLogger(__name__)
 
 State = dict[str, torch.Tensor]
+
+_FLOATING = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
+_WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+"""What the numbers of a weight file may be stored as."""
 
 
 def _alexnet_classifier(hidden: int, classes: int) -> nn.Sequential:
@@ -155,7 +160,22 @@ def read_weights(arch: str, weights: str | Path) -> State:
         raise InputError(str(weights), [problem]) from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(str(weights), ["does not hold {name: tensor}; save model.state_dict() alone"])
+    if weights != IMAGENET:
+        _check_tensors(Path(weights).expanduser(), state)
     return {str(name): tensor for name, tensor in state.items()}
+
+
+def _check_tensors(path: Path, state: State) -> None:
+    """Raise InputError for tensors that are not plain arrays, or that say they are larger than their file."""
+    size = path.stat().st_size
+    problems = []
+    for name, tensor in state.items():
+        if tensor.layout is not torch.strided or tensor.is_nested or tensor.is_quantized:
+            problems.append(f"{name} is no plain tensor; save it dense and dequantized")
+        elif tensor.device.type != "cpu" or tensor.numel() * tensor.element_size() > size:
+            problems.append(f"{name} says it has {tensor.numel():,} numbers, more than the file holds")
+    if problems:
+        raise InputError(str(path), problems)
 
 
 def _imagenet_weights(arch: str) -> object:
@@ -180,7 +200,7 @@ def _file_weights(path: Path) -> object:
         raise InputError(
             str(path), ["no such weight file; give imagenet, a .safetensors or a state-dict .pth"]
         )
-    return load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    return load_file(path) if path.suffix == ".safetensors" else read_torch_file(path)
 
 
 class _EmptyOnMeta(TorchFunctionMode):
@@ -232,6 +252,8 @@ def _fitting(arch: str, model: nn.Module, state: State, source: str) -> tuple[St
         if name not in own:
             problems.append(f"{name} is no layer of this network; its layers are {_abridged(own)}")
         elif tensor.shape == own[name].shape:
+            if odd := _odd_numbers(tensor, own[name]):
+                problems.append(f"{name} {odd}")
             fitting[name] = tensor
         elif name.startswith(f"{last}.") and tensor.shape[1:] == own[name].shape[1:]:
             continue  # a last layer for other classes
@@ -254,6 +276,17 @@ def _fitting(arch: str, model: nn.Module, state: State, source: str) -> tuple[St
             ],
         )
     return fitting, [name for name in own if name not in fitting]
+
+
+def _odd_numbers(tensor: torch.Tensor, own: torch.Tensor) -> str | None:
+    """Return what is wrong with the numbers of a tensor of the right shape, or None."""
+    if not own.is_floating_point():
+        return (
+            None if tensor.dtype in _WHOLE else f"is {tensor.dtype} in the file, {own.dtype} in the network"
+        )
+    if tensor.dtype not in _FLOATING:
+        return f"is {tensor.dtype} in the file, {own.dtype} in the network"
+    return None if tensor.float().isfinite().all() else "holds NaN or infinite numbers"
 
 
 def _abridged(names: Iterable[str]) -> str:

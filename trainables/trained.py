@@ -14,6 +14,7 @@ from torchvision.models import get_model_weights
 
 from data_utils.batches import Batch, EvalBatches, Source
 from data_utils.errors import InputError
+from data_utils.folder import is_utf8
 from data_utils.normalization import Normalization
 from data_utils.pixel_source import PixelSource
 from data_utils.pixel_store import PixelStore, Progress, decode_all, write_store
@@ -21,8 +22,9 @@ from data_utils.prepared import open_folder, refuse_bad
 from data_utils.splits import Indices
 from trainables.architectures import HIDDEN, has_hidden
 from trainables.learner import Learner, Predictions
-from trainables.model_card import MODEL, ModelCard, read_card
-from trainables.models import build, outline, read_weights
+from trainables.model_card import CARD, MODEL, ModelCard, read_card
+from trainables.models import build, check_weights, outline, read_weights
+from trainables.network_check import network_problems
 from trainables.parts import last_layer
 
 BATCH_SIZE = 256
@@ -50,6 +52,11 @@ def open_run(folder: Path, device: torch.device) -> Trained:
         InputError: as `read_card`, or the model is not what the card says.
     """
     card = read_card(folder)
+    if problems := network_problems(card.arch, card.image_size, None, 2):
+        raise InputError(str(folder / CARD), problems)
+    if lacking := check_weights(card.arch, len(card.classes), folder / MODEL, card.hidden, card.image_size):
+        problem = f"lacks {', '.join(lacking)} of the network that {CARD} describes; restore the pair"
+        raise InputError(str(folder / MODEL), [problem])
     model = build(
         card.arch, len(card.classes), folder / MODEL, hidden=card.hidden, image_size=card.image_size
     )
@@ -65,6 +72,8 @@ def open_weights(weights: str, arch: str, device: torch.device) -> Trained:
     state = read_weights(arch, weights)
     last = state.get(f"{last_layer(outline(arch))}.weight")
     classes, inputs = (1000, HIDDEN) if last is None or last.dim() < 2 else last.shape[:2]
+    if not classes or not inputs:
+        raise InputError(weights, [f"its last layer is {classes} x {inputs}, which is for no classes at all"])
     theirs = get_model_weights(arch).DEFAULT.transforms()
     card = ModelCard(
         arch=arch,
@@ -106,6 +115,7 @@ def predict_files(
 ) -> tuple[list[str], npt.NDArray[np.float32], dict[str, str]]:
     """Return the images that can be read, (images, classes) probabilities of them, and {image: why} of the others."""
     bad = {path: "no such file that may be read" for path in paths if not _readable(path)}
+    bad |= {path: "its name is not UTF-8; rename it" for path in paths if not is_utf8(path)}
     there = [path for path in paths if path not in bad]
     with TemporaryDirectory() as folder:
         write_store(

@@ -1,5 +1,6 @@
 """The settings of a sweep: every field documented, unknown keys refused, all problems raised at once."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,7 +22,8 @@ from pydantic_core import PydanticCustomError
 from data_utils.augment import parse_augmentation
 from data_utils.errors import InputError, near
 from trainables.architectures import ARCHITECTURES, HIDDEN, has_hidden
-from tuning.setting_problems import dotted, setting_problems
+from tuning.plain_values import dotted
+from tuning.setting_problems import setting_problems
 from tuning.sweep_file import SweepFile, read_sweep_file
 
 
@@ -39,6 +41,8 @@ Scalar = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
 LARGEST_SEED = 2**63 - 1
 LARGEST = 10**9
 """Of any other whole number, so that every one fits its column."""
+MOST_EPOCHS = 10**6
+"""Of all trials of a sweep together; each is looked at before any is run."""
 
 
 class Settings(BaseModel):
@@ -47,10 +51,26 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
+def _path(text: str) -> str:
+    try:
+        os.fsencode(Path(text).expanduser())
+    except (RuntimeError, ValueError) as error:  # no such user's home, or half a character
+        raise PydanticCustomError(
+            "path", "must name a file or folder ({reason})", {"reason": str(error)}
+        ) from error
+    if not text or "\0" in text:
+        raise PydanticCustomError("path", "must name a file or folder, and hold no NUL")
+    return text
+
+
+PathText = Annotated[str, AfterValidator(_path)]
+"""Where something lies, relative to the working directory or absolute."""
+
+
 class DataSettings(Settings):
     """Which images, and in which form a network sees them."""
 
-    root: str
+    root: PathText
     """Folder that holds one folder of images a class (or Caltech-101's own), or `sample` for the embedded digits."""
     on_bad_image: Literal["error", "skip"] = "error"
     """What to do about images that cannot be decoded: refuse to start and name them, or leave them out."""
@@ -101,7 +121,7 @@ class ModelSettings(Settings):
 
     arch: Annotated[str, AfterValidator(_architecture)]
     """Architecture: any of torchvision's classifiers by its name there, such as `alexnet`, `vgg11`, `resnet18`, `vit_b_16`."""
-    weights: str | None = None
+    weights: PathText | None = None
     """What to start from: `imagenet`, a .safetensors or state-dict file (which may hold some layers only), or null."""
     freeze: Annotated[Literal["features", "classifier"] | list[str] | None, BeforeValidator(_freeze)] = None
     """Part that is not trained: `features` (all before the head), `classifier` (the head), a list of the network's modules
@@ -329,7 +349,7 @@ class Sweep(Settings):
     resources: ResourceSettings = ResourceSettings()
     faults: FaultSettings = FaultSettings()
     track: TrackSettings = TrackSettings()
-    storage: str = "runs"
+    storage: PathText = "runs"
     """Folder that holds the sweep's folder."""
 
     @property

@@ -1,10 +1,10 @@
 """The file that says a sweep has ended, and how: without it, what a folder holds is unfinished."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from data_utils.errors import InputError
+from data_utils.sealed_json import read_sealed, sealed
 from tuning.files import aside
 
 ENDING = "ended.json"
@@ -28,7 +28,7 @@ class Ending:
 def write_ending(folder: Path, ending: Ending) -> None:
     """Write `ended.json`."""
     with aside(folder / ENDING) as part:
-        part.write_text(json.dumps(asdict(ending), indent=2) + "\n", encoding="utf-8")
+        part.write_text(sealed(asdict(ending), indent=2) + "\n", encoding="utf-8")
 
 
 def read_ending(folder: Path) -> Ending | None:
@@ -39,7 +39,7 @@ def read_ending(folder: Path) -> Ending | None:
     """
     path = folder / ENDING
     try:
-        return Ending(**json.loads(path.read_text(encoding="utf-8")))
+        return Ending(**read_sealed(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:

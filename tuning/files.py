@@ -9,11 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-
-from data_utils.errors import InputError
 
 Fields = list[tuple[str, pa.DataType]]
 
@@ -37,20 +34,7 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -
     schema = pa.schema(fields)
     table = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
     with aside(path) as part:
-        pq.write_table(table, part)
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read one table.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
-    return frame
+        pq.write_table(table, part, write_page_checksum=True)
 
 
 def _umask() -> int:

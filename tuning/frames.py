@@ -16,9 +16,13 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from data_utils.errors import InputError
+from tuning.table_rules import check_values
 
 RAY_FOLDER = "ray"
 """Ray's own folder in a sweep's folder; thousands of files, none of them ours."""
+
+_CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+"""Where a file has checksums, as ours do, a damaged page is an error and not other numbers."""
 
 _NAMED = 10
 """Sweeps that a message names at most."""
@@ -81,6 +85,7 @@ class Frames:
             raise InputError(table, [f"cannot be selected so: {said}; its columns are {names}"]) from error
         try:
             found = scanner.to_table()
+            check_values(table, found)
         except (pa.ArrowException, OSError):  # a file went since the walk, or is no Parquet
             found = self._one_by_one(table, part)
         frame: pd.DataFrame = found.to_pandas()
@@ -116,7 +121,7 @@ class Frames:
 
     def _dataset(self, table: str, files: Iterable[str]) -> ds.Dataset:
         """Return files as a Dataset by the schema that we know; by itself it would open each to find out."""
-        parquet, disk = ds.ParquetFileFormat(), LocalFileSystem()
+        parquet, disk = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED), LocalFileSystem()
         fragments = [parquet.make_fragment(file, disk) for file in files]
         return ds.FileSystemDataset(fragments, self._schemas[table], parquet, disk)
 
@@ -125,17 +130,24 @@ class Frames:
         found, broken = [self._dataset(table, []).to_table(**part)], {}
         for file in self._files_of(table):
             try:
-                found.append(self._dataset(table, [file]).to_table(**part))
+                one = self._dataset(table, [file]).to_table(**part)
+                check_values(table, one)
+                found.append(one)
             except FileNotFoundError:  # its sweep is being replaced
                 continue
             except (pa.ArrowException, OSError) as error:
-                broken[file] = f"cannot be read as Parquet: {error}"
+                broken[file] = f"cannot be read as Parquet: {first_line(error)}"
         if len(broken) == 1:
             [(file, problem)] = broken.items()
             raise InputError(file, [problem])
         if broken:
             raise InputError(table, [f"{file}: {problem}" for file, problem in broken.items()])
         return pa.concat_tables(found)
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, which of Arrow's is enough."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def find_tables(path: str | Path, tables: Iterable[str], sweep: str | None = None) -> dict[str, list[str]]:

@@ -3,7 +3,6 @@
 Rows of a trial that runs are in its checkpoint, beside the state they led to, so the two can never disagree.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from data_utils.errors import InputError
+from data_utils.sealed_json import read_sealed, sealed
 from trainables.classifier import CHECKPOINT, RESULTS
 from tuning.files import aside
 from tuning.frames import RAY_FOLDER
@@ -56,7 +56,7 @@ class Journal(tune.Callback):
     def _write(self, path: Path, entry: dict[str, Any]) -> None:
         path.parent.mkdir(exist_ok=True)
         with aside(path) as part:
-            part.write_text(json.dumps(entry), encoding="utf-8")
+            part.write_text(sealed(entry), encoding="utf-8")
 
 
 def restore(folder: Path, trials: Iterable[TrialSpec], recorder: Recorder) -> None:
@@ -68,7 +68,7 @@ def restore(folder: Path, trials: Iterable[TrialSpec], recorder: Recorder) -> No
     for spec in trials:
         path = _entry(folder / FOLDER, spec.index)
         try:
-            entry = json.loads(path.read_text(encoding="utf-8"))
+            entry = read_sealed(path)
             epochs = [EpochRow(**row) for row in entry["epochs"]]
             worker = Worker(**entry["worker"]) if entry["worker"] else None
             profile = {str(name): float(seconds) for name, seconds in entry["profile"].items()}
@@ -118,7 +118,7 @@ def _known(folder: Path, index: int) -> int:
     """Return the epochs of the last checkpoint that was written down; 0 for none."""
     path = _mark(folder, index)
     try:
-        return int(json.loads(path.read_text(encoding="utf-8"))["epochs"])
+        return int(read_sealed(path)["epochs"])
     except FileNotFoundError:
         return 0
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -129,7 +129,7 @@ def _known(folder: Path, index: int) -> int:
 def _epochs_of_whole(results: Path) -> int:
     """Return the epochs of a checkpoint, or 0 if it is not whole."""
     try:
-        entry = json.loads(results.read_text(encoding="utf-8"))
+        entry = read_sealed(results)
         whole = results.with_name(CHECKPOINT).stat().st_size == entry["bytes"]
         return len(entry["results"]) if whole else 0
     except (OSError, ValueError, TypeError, KeyError):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_utils.errors import InputError
+from data_utils.sealed_json import read_sealed, sealed
 from tuning.differences import as_text, differences
 from tuning.files import aside
 from tuning.journal import FOLDER
@@ -24,7 +25,7 @@ def keep_settings(folder: Path, settings: Mapping[str, Any], split_digest: str) 
     """Write down what a sweep runs with."""
     (folder / FOLDER).mkdir(exist_ok=True)
     with aside(folder / FOLDER / SETTINGS) as part:
-        part.write_text(json.dumps({**settings, "split_digest": split_digest}), encoding="utf-8")
+        part.write_text(sealed({**settings, "split_digest": split_digest}), encoding="utf-8")
 
 
 def check_settings(folder: Path, settings: Mapping[str, Any], split_digest: str) -> None:
@@ -35,7 +36,7 @@ def check_settings(folder: Path, settings: Mapping[str, Any], split_digest: str)
     """
     path = folder / FOLDER / SETTINGS
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
+        before = read_sealed(path)
     except (OSError, ValueError) as error:
         problem = f"cannot be read ({error}), so there is nothing to go on from; the tables stand: run the sweep again"
         raise InputError(str(path), [problem]) from error

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from data_utils.errors import InputError
 from trainables.metrics import PROFILE
-from tuning.files import Fields, read_table, write_table
+from tuning.files import Fields, write_table
 from tuning.frames import Frames, find_tables
 
 if TYPE_CHECKING:  # reading results needs neither Ray nor PyTorch, and starts in a fraction of their time
@@ -152,7 +152,11 @@ def load_study_rows(folder: Path) -> pd.DataFrame | None:
         InputError: it cannot be read.
     """
     path = folder / STUDY
-    return read_table(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    from tuning.study_table import FIELDS  # and pydantic with it, which no other table needs to be read
+
+    return Frames({"study": [str(path)]}, {"study": pa.schema(FIELDS)}).read("study")
 
 
 def write_epochs(folder: Path, rows: Iterable[EpochRow]) -> None:

@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from data_utils.errors import InputError
 from trainables.recipe import Recipe
 from tuning.files import aside
 
@@ -85,6 +83,7 @@ def retrain(
     """
     import torch  # in the worker alone: the driver does not compute
 
+    from trainables.kept_state import load_state
     from trainables.session import open_session
 
     torch.set_num_threads(threads)
@@ -93,7 +92,7 @@ def retrain(
     train = session.train_batches(data.splits.train_val)
     file = Path(checkpoint) if checkpoint else None
     if file and file.exists():
-        learner.load_state_dict(_read(file, device))
+        load_state(learner, file, "all trials are intact: drop it to retrain from the first epoch")
     kept = time.monotonic()
     while learner.epoch < epochs:
         loss = learner.train_epoch(train).loss
@@ -126,18 +125,6 @@ def retrain(
             name: tensor.cpu().contiguous().numpy() for name, tensor in learner.model.state_dict().items()
         },
     )
-
-
-def _read(file: Path, device: str) -> dict[str, Any]:
-    import torch
-
-    try:
-        state: dict[str, Any] = torch.load(file, device, weights_only=True)
-    except Exception as error:  # a broken file makes PyTorch raise nearly anything
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        problem = f"cannot be read ({first}); all trials are intact: drop it to retrain from the first epoch"
-        raise InputError(str(file), [problem]) from error
-    return state
 
 
 def mean_class_accuracy(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> float:

@@ -3,7 +3,6 @@
 import json
 from dataclasses import fields
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -49,7 +48,7 @@ class Retrains:
                 )
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError, KeyError, BadZipFile) as error:
+        except Exception as error:  # a broken file makes NumPy raise nearly anything
             problem = f"cannot be read ({error}); all trials are intact: drop it to retrain with seed {seed}"
             raise InputError(str(path), [problem]) from error
 

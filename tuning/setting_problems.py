@@ -5,12 +5,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from tuning.sweep_file import Place, SweepFile, did_you_mean
+from tuning.plain_values import Place, dotted
+from tuning.sweep_file import SweepFile, did_you_mean
 
-
-def dotted(place: Place) -> str:
-    """Return a place as a person writes it: `search.points[0].lr`."""
-    return "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in place).removeprefix(".")
+_LONGEST_SHOWN = 200
 
 
 def explain(error: ErrorDetails, keys: list[str]) -> str:
@@ -39,12 +37,18 @@ def explain(error: ErrorDetails, keys: list[str]) -> str:
         "string_too_long": "must be at most {max_length} characters",
     }
     if rule := rules.get(kind):
-        return f"{rule.format(**context)}, but got {value!r}"
+        return f"{rule.format(**context)}, but got {shown(value)}"
     return (
         error["msg"]
         if kind in ("crop", "search", "augment", "one_value", "uri")
-        else f"{error['msg']}, but got {value!r}"
+        else f"{error['msg']}, but got {shown(value)}"
     )
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message repeats it: the beginning of one that is long."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def setting_problems(error: ValidationError, file: SweepFile, settings: type[BaseModel]) -> list[str]:

@@ -4,13 +4,13 @@ A trial that shares epochs with an earlier one waits until that one has trained 
 goes on from the state in which the other left the last of them.
 """
 
-import json
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from data_utils.sealed_json import sealed
 from trainables.recipe import Recipe
 from trainables.schedule import stepped_lr
 from tuning.config import StopSettings
@@ -131,7 +131,7 @@ class Sharing:
         file = self._folder / f"rows_{index:05d}.json"
         file.parent.mkdir(exist_ok=True)
         results = [self._recorder.result(row) for row in rows]
-        file.write_text(json.dumps({"results": results}), encoding="utf-8")
+        file.write_text(sealed({"results": results}), encoding="utf-8")
         return Inheritance(str(file), None if ends else str(state))
 
     def drop(self) -> None:

@@ -1,6 +1,7 @@
 """The trials of a sweep: its settings with each search point put in."""
 
 import itertools
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from data_utils.augment import operations
 from data_utils.prepared import SAMPLE
 from trainables.architectures import IMAGENET
 from trainables.recipe import Recipe
-from tuning.config import Scalar, Sweep
-from tuning.setting_problems import dotted, explain
-from tuning.sweep_file import Place, did_you_mean
+from tuning.config import MOST_EPOCHS, Scalar, Sweep
+from tuning.plain_values import Place, dotted
+from tuning.setting_problems import explain
+from tuning.sweep_file import did_you_mean
 
 TUNABLE: dict[str, tuple[str, str]] = {
     "lr": ("train", "lr"),
@@ -65,6 +67,13 @@ def points(sweep: Sweep) -> list[Point]:
     return [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
 
 
+def count_points(sweep: Sweep) -> int:
+    """Return how many there are, without making them."""
+    if sweep.search.points is not None:
+        return len(sweep.search.points)
+    return math.prod(len(values) for values in (sweep.search.grid or {}).values())
+
+
 def recipe(sweep: Sweep) -> Recipe:
     """Return the recipe that a sweep's own settings make."""
     data, model, train = sweep.data, sweep.model, sweep.train
@@ -103,18 +112,22 @@ def recipe(sweep: Sweep) -> Recipe:
 
 def check_points(sweep: Sweep) -> list[tuple[Place, str]]:
     """Return (place, problem) for every hyperparameter that is unknown or has an impossible value, and every repeat."""
+    trials = count_points(sweep)
+    if trials * sweep.train.max_epochs > MOST_EPOCHS:
+        problem = f"makes {trials:,} trials of {sweep.train.max_epochs:,} epochs, and a sweep has at most {MOST_EPOCHS:,}"
+        return [(("search",), f"{problem} epochs in all; search less, or lower train.max_epochs")]
     problems: dict[Place, str] = {}
-    seen: list[Recipe] = []
+    seen: dict[str, int] = {}
     for i, point in enumerate(points(sweep)):
         found = _point_problems(sweep, i, point)
         for place, problem in found:
             problems.setdefault(place, problem)
         if not found:
-            made = recipe(_with(sweep, point))
+            made = repr(recipe(_with(sweep, point)))
             if made in seen:
-                problem = f"is trial {seen.index(made)} again; every trial of a sweep is computed once"
+                problem = f"is trial {seen[made]} again; every trial of a sweep is computed once"
                 problems.setdefault(_place(sweep, i), problem)
-            seen.append(made)
+            seen.setdefault(made, i)
     return list(problems.items())
 
 

@@ -4,14 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from data_utils.errors import InputError
-from tuning.config import Scalar, Settings, Sweep, load_sweep
+from tuning.config import PathText, Scalar, Settings, Sweep, load_sweep
 from tuning.setting_problems import setting_problems
 from tuning.space import Point, trial_specs
 from tuning.sweep_file import read_sweep_file
@@ -22,7 +20,7 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 class StudySweep(Settings):
     """One sweep of a study."""
 
-    file: str
+    file: PathText
     """Its sweep file, relative to the study's."""
     name: str | None = Field(None, pattern=NAME, max_length=100)
     """Name of its folder; null: the sweep file's own."""
@@ -56,11 +54,11 @@ class StudySettings(Settings):
 
     name: str = Field(pattern=NAME, max_length=100)
     """Name of the study's folder."""
-    storage: str = "runs"
+    storage: PathText = "runs"
     """Folder that holds it."""
     sweeps: list[StudySweep] = Field(min_length=1)
     """In the order they run."""
-    scales: dict[str, dict[str, Any]] = Field({})
+    scales: dict[Annotated[str, Field(pattern=NAME, max_length=100)], dict[str, Any]] = Field({})
     """{name: settings of all sweeps}: smaller versions of the study."""
     figures: list[Figure] = Field([])
     """What to compare with."""
@@ -108,10 +106,9 @@ class Study:
 def is_study(path: Path) -> bool:
     """Return whether a file holds a study rather than a sweep; one that cannot be read is no study."""
     try:
-        loaded = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError, ValueError):
+        return "sweeps" in read_sweep_file(path).values
+    except InputError:
         return False
-    return isinstance(loaded, dict) and "sweeps" in loaded
 
 
 def load_study(
@@ -144,8 +141,15 @@ def load_study(
     folder = Path(settings.storage).expanduser().resolve() / name
     general = _overrides(settings.scales[scale]) if scale else []
     general += overrides or []
-    members = [_member(one, path, folder, general) for one in settings.sweeps]
-    problems = _name_problems(settings, members)
+    members: list[Member] = []
+    problems: list[str] = []
+    for place, one in enumerate(settings.sweeps):
+        try:
+            members.append(_member(one, path, folder, general))
+        except InputError as error:
+            problems += [f"sweeps[{place}].file: {error.subject}: {problem}" for problem in error.problems]
+    if not problems:
+        problems = _name_problems(settings, members)
     if not problems:
         problems = _sweep_problems(members)
     if problems:

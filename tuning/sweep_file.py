@@ -2,22 +2,25 @@
 
 import difflib
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.reader import ReaderError
 
 from data_utils.errors import InputError
+from tuning.plain_values import Place, plain
 
 SWEEP_FILE = "sweep.yaml"
 """The settings in a sweep's folder, which is known by it."""
 
-Place = tuple[str | int, ...]
-"""A value's keys and list positions from the top."""
+LARGEST_FILE = 2**20
+"""Bytes: some twenty thousand points."""
 
 
 @dataclass
@@ -49,18 +52,14 @@ def read_sweep_file(
         InputError: the file cannot be read or is no YAML mapping, or an override is malformed.
     """
     path = Path(path)
-    try:
-        loaded = _yaml().load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(str(path), ["no such sweep file; those that ship are in experiments/"]) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(path), [f"cannot be read as UTF-8 text: {error}"]) from error
-    except (YAMLError, ValueError) as error:  # a ValueError is an impossible date
-        raise InputError(str(path), [_yaml_problem(error)]) from error
+    loaded = _load(path)
     if not isinstance(loaded, CommentedMap):
         raise InputError(str(path), ["line 1: a sweep file is a mapping (name: ..., data: ..., model: ...)"])
     file = SweepFile(str(path), {})
-    file.values = _plain(loaded, (), file.origins)
+    try:
+        file.values = plain(loaded, file.origins)
+    except ValueError as error:
+        raise InputError(str(path), [str(error)]) from error
     problems = [problem for override in overrides or [] if (problem := _override(file, override))]
     if problems:
         raise InputError("--set", problems)
@@ -76,35 +75,51 @@ def did_you_mean(key: str, known: list[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"the keys here are {', '.join(known)}"
 
 
-def _yaml() -> YAML:
-    """Return a loader of plain values only, which keeps line numbers and builds no objects."""
-    return YAML(typ="rt", pure=True)
+def _load(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+        text = data.decode("utf-8")
+    except FileNotFoundError as error:
+        raise InputError(str(path), ["no such sweep file; those that ship are in experiments/"]) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problem = f"line {line}: cannot be read as UTF-8 text: {error.reason}"
+        raise InputError(str(path), [problem]) from error
+    except (OSError, ValueError) as error:  # a ValueError is a NUL in the name
+        raise InputError(str(path), [f"cannot be read: {error}"]) from error
+    if len(data) > LARGEST_FILE:
+        problem = f"is larger than {LARGEST_FILE:,} bytes, and no sweep file; give one"
+        raise InputError(str(path), [problem])
+    return _parse(text, str(path))
 
 
-def _yaml_problem(error: Exception) -> str:
+def _parse(text: str, subject: str) -> Any:
+    """Return YAML's values, each with its line; no objects are built.
+
+    Raises:
+        InputError: it is no YAML.
+    """
+    yaml = YAML(typ="rt", pure=True)
+    try:
+        with warnings.catch_warnings():  # of anchors that are used twice
+            warnings.simplefilter("ignore")
+            return yaml.load(text)
+    except Exception as error:  # a malformed file makes the parser raise nearly anything
+        raise InputError(subject, [_yaml_problem(error, text)]) from error
+
+
+def _yaml_problem(error: Exception, text: str) -> str:
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
-        problem = str(error.problem).splitlines()[0]
+        problem = (str(error.problem).splitlines() or ["malformed"])[0]
         return f"line {mark.line + 1}, column {mark.column + 1}: not valid YAML: {problem}"
-    return f"not valid YAML: {str(error).splitlines()[0]}"
-
-
-def _plain(value: Any, place: Place, origins: dict[Place, str]) -> Any:
-    """Return a loaded value as plain Python values, and note the line of each key and item."""
-    if isinstance(value, CommentedMap):
-        for key in value:
-            if key in (value.lc.data or {}):  # what a merge key brings in is another mapping's
-                origins[(*place, key)] = f"line {value.lc.key(key)[0] + 1}"
-        return {key: _plain(item, (*place, key), origins) for key, item in value.items()}
-    if isinstance(value, CommentedSeq):
-        for index in range(len(value)):
-            if mark := value.lc.item(index):  # a tagged list has none
-                origins[(*place, index)] = f"line {mark[0] + 1}"
-        return [_plain(item, (*place, index), origins) for index, item in enumerate(value)]
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
+    if isinstance(error, ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return f"line {line}: not valid YAML: {error.reason} (U+{ord(text[error.position]):04X})"
+    if isinstance(error, RecursionError):
+        return "not valid YAML: it is nested too deeply"
+    return f"not valid YAML: {(str(error).splitlines() or [type(error).__name__])[0]}"
 
 
 def _override(file: SweepFile, override: str) -> str | None:
@@ -115,9 +130,11 @@ def _override(file: SweepFile, override: str) -> str | None:
     if not equals or not all(keys):
         return f"{shown!r} is not of the form key.key=value"
     try:
-        value = _plain(_yaml().load(text), (), {})
-    except (YAMLError, ValueError) as error:
-        return f"{shown!r}: {_yaml_problem(error)}"
+        value = plain(_parse(text, shown), {})
+    except InputError as error:
+        return f"{shown!r}: {error.problems[0]}"
+    except ValueError as error:
+        return f"{shown!r}: {str(error).removeprefix('line 1: ')}"
     holder = file.values
     for key in keys[:-1]:
         inner = holder.setdefault(key, {})

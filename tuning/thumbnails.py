@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from PIL import Image
 
+from data_utils.decoding import FORMATS, to_rgb
 from data_utils.errors import InputError
 from data_utils.prepared import open_folder
 
@@ -39,15 +40,15 @@ def thumbnails(root: str, names: Iterable[str]) -> dict[str, str]:
         if name in paths:
             try:
                 found[name] = _thumbnail(paths[name])
-            except (OSError, ValueError, Image.DecompressionBombError) as error:
+            except Exception as error:  # a broken file makes Pillow raise nearly anything
                 logger.info("no example image of %s in the report: %s", name, error)
     return found
 
 
 def _thumbnail(path: str) -> str:
-    with Image.open(path) as image:
+    with Image.open(path, formats=FORMATS) as image:
         image.draft("RGB", (SIDE, SIDE))  # JPEG's own coarse decoding: a photograph need not be decoded whole
-        small = image.convert("RGB")
+        small = to_rgb(image).copy()
     small.thumbnail((SIDE, SIDE))
     data = io.BytesIO()
     small.save(data, "JPEG", quality=QUALITY, optimize=True)

@@ -112,3 +112,19 @@ def test_a_torn_file_is_rebuilt(images: Path, tmp_path: Path, cache: Path, keep_
     _, _, again = keep(images, frozen)
     assert frozen.seen == 36
     torch.testing.assert_close(again.rows(np.arange(18)), expected)
+
+
+def test_a_torn_header_is_never_read(tmp_path: Path) -> None:
+    """Fewer rows, rows laid out as columns, another type, a file cut off or with more behind."""
+    path, values = tmp_path / "x.npy", np.zeros((3, 20), np.float32)
+    np.save(path, values)
+    whole = path.read_bytes()
+    assert KeptFeatures(path, 3).shape == (3, 20)
+    torn = [
+        whole.replace(b"(3, 20)", b"(3, 10)"), whole.replace(b"False", b"True "), whole.replace(b"<f4", b"<i4"),
+        whole.replace(b"(3, 20)", b"(20, 3)"), whole[:-1], whole + b"x", whole.replace(b"{", b"("), b"", whole[:40],
+    ]  # fmt: skip
+    for data in torn:
+        path.write_bytes(data)
+        with pytest.raises((ValueError, OSError, EOFError)):
+            KeptFeatures(path, 3)

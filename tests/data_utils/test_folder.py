@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from data_utils.errors import InputError
 from data_utils.folder import EXTENSIONS, ImageFolder
+from tests.conftest import save_image
 
 
 def test_a_folder_tree_gives_sorted_classes_and_names(images: Path) -> None:
@@ -77,3 +79,34 @@ def test_caltech101_whole(caltech101: Path) -> None:
 def test_the_extensions_are_torchvisions() -> None:
     """Spelt out, since importing torchvision takes seconds."""
     assert EXTENSIONS == IMG_EXTENSIONS
+
+
+def test_links_that_lead_out_of_the_root_are_refused(images: Path, tmp_path: Path) -> None:
+    """An image's and a class's, each named with where it leads; a link to an image inside, and to the root, is none."""
+    save_image(tmp_path / "outside" / "x.png", np.zeros((4, 4, 3), np.uint8))
+    (images / "ant" / "9.jpg").symlink_to("0.jpg")
+    (tmp_path / "link").symlink_to(images)
+    assert ImageFolder(tmp_path / "link").names[6] == "ant/9.jpg"
+    (images / "bee" / "9.png").symlink_to(tmp_path / "outside" / "x.png")
+    (images / "dog").symlink_to("../outside")
+    with pytest.raises(InputError) as raised:
+        ImageFolder(tmp_path / "link")
+    assert sorted(raised.value.problems) == [
+        f"'bee/9.png' is a link out of the folder, to {tmp_path}/outside/x.png; copy it here, or name that folder as data.root",
+        f"'dog' is a link out of the folder, to {tmp_path}/outside; copy it here, or name that folder as data.root",
+    ]
+
+
+def test_lists_of_odd_bytes_are_named_with_the_line(images: Path) -> None:
+    """What is not UTF-8, a NUL, an absolute path; a byte order mark and carriage returns are nothing."""
+    (images / "test.txt").write_bytes(b"\xef\xbb\xbfcat/0.jpg\r\ncat/1.jpg\r\n")
+    (images / "train.txt").write_bytes(b"ant/0.jpg\nant/\xff.jpg\n")
+    with pytest.raises(InputError, match=r"train\.txt:2: is not UTF-8 text"):
+        ImageFolder(images)
+    (images / "train.txt").write_text(f"ant/0.jpg\nant/\0.jpg\n{images}/ant/1.jpg\n")
+    with pytest.raises(InputError) as raised:
+        ImageFolder(images)
+    assert list(raised.value.problems) == [
+        f"{images}/train.txt:2: listed image 'ant/\\x00.jpg' is missing; restore it or take it off the list",
+        f"{images}/train.txt:3: '{images}/ant/1.jpg' is not of the form class/image.jpg",
+    ]

@@ -126,3 +126,20 @@ def test_two_that_ask_at_once_build_once(images: Path) -> None:
     for thread in threads:
         thread.join()
     assert built == [18]
+
+
+def test_a_flipped_bit_anywhere_but_in_the_pixels_is_noticed(tmp_path: Path) -> None:
+    """Of a name, a size, the schema, the footer: the store is built again, and is the one it was."""
+    for place in range(3):
+        save_image(tmp_path / "few" / f"{place}.png", np.full((4, 5, 3), place, np.uint8))
+    dataset = Caltech101(tmp_path)
+    store = PixelStore.of(dataset, 4)
+    whole = store.path.read_bytes()
+    pixels = whole.index(bytes(60) + b"\1" * 60 + b"\2" * 60)
+    places = [i for i in range(0, len(whole), 7) if not pixels <= i < pixels + 180]
+    for place in places:
+        store.path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises((ValueError, OSError)):
+            PixelStore(store.path)
+    again = PixelStore.of(dataset, 4)
+    assert again.path.read_bytes() == whole

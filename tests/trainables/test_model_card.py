@@ -73,3 +73,29 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
         read_card(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         read_card(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("hidden", 0, "0 must be a whole number from 1 to"),
+        ("hidden", "8", "'8' must be a whole number"),
+        ("classes", [], "classes must be at least one"),
+        ("classes", ["ant", "ant"], "no two the same"),
+        ("classes", [1], "1 must be text"),
+        ("image_size", 71, "image_size, 71, must be at most resize, 70"),
+        ("std", [0.1, 0, 0.1], "std must be more than 0"),
+        ("mean", [0.5, 0.5], "not enough values"),
+        ("mean", [0.5, 0.5, float("nan")], "must be finite"),
+        ("precision", "fp8", "precision must be one of auto, fp32, bf16"),
+        ("arch", "resnet18", "hidden must be 4096 for resnet18"),
+    ],
+)
+def test_a_card_of_impossible_values_is_named(
+    card: dict[str, Any], tmp_path: Path, key: str, value: Any, said: str
+) -> None:
+    """Before any network is built by it."""
+    (card["transform"] if key in card["transform"] else card)[key] = value
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match=said):
+        read_card(tmp_path)

@@ -199,3 +199,32 @@ def test_an_outline_takes_no_random_numbers() -> None:
     before = torch.get_rng_state()
     assert next(outline("swin_t").parameters()).device.type == "meta"
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("bias", "said"),
+    [
+        (torch.zeros(64, dtype=torch.int64), "is torch.int64 in the file, torch.float32 in the network"),
+        (torch.zeros(64, dtype=torch.complex64), "is torch.complex64 in the file"),
+        (torch.full((64,), float("nan")), "holds NaN or infinite numbers"),
+        (torch.zeros(64).to_sparse(), "is no plain tensor"),
+        (torch.zeros(64, device="meta"), "says it has 64 numbers, more than the file holds"),
+        (torch.zeros(1).expand(10**12), "says it has 1,000,000,000,000 numbers, more than the file holds"),
+    ],
+    ids=["int", "complex", "nan", "sparse", "meta", "huge"],
+)
+def test_odd_tensors_are_named_before_anything_is_built(
+    tmp_path: Path, bias: torch.Tensor, said: str
+) -> None:
+    """What PyTorch would copy without a word, or only fail at later."""
+    path = tmp_path / "odd.pth"
+    torch.save({"features.0.bias": bias}, path)
+    with pytest.raises(InputError, match=re.escape(f"features.0.bias {said}")):
+        check_weights("alexnet", 3, path)
+
+
+def test_numbers_of_other_widths_are_taken(tmp_path: Path) -> None:
+    """Half precision loads into single."""
+    path = tmp_path / "half.pth"
+    torch.save({"features.0.bias": torch.full((64,), 0.5).half()}, path)
+    assert build("alexnet", 3, path, hidden=HIDDEN).features[0].bias[0] == 0.5

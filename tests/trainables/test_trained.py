@@ -1,5 +1,6 @@
 """A model in use: its numbers are those of the long way, and what cannot be used is named."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,9 @@ from data_utils.errors import InputError
 from data_utils.normalization import NORMALIZATIONS
 from data_utils.transforms import plain
 from tests.conftest import save_image
-from trainables.model_card import ModelCard
+from trainables.model_card import ModelCard, digest
 from trainables.models import build
-from trainables.trained import Trained, evaluate, open_weights, predict_files
+from trainables.trained import Trained, evaluate, open_run, open_weights, predict_files
 
 CPU = torch.device("cpu")
 
@@ -101,3 +102,34 @@ def test_a_gray_image_is_predicted_as_training_sees_it(tmp_path: Path) -> None:
     _, probabilities, bad = predict_files(small(), [str(tmp_path / "gray.png")])
     assert not bad
     assert probabilities.sum() == pytest.approx(1)
+
+
+def test_a_model_that_lacks_layers_of_its_card_is_refused(tmp_path: Path) -> None:
+    """A last layer for other classes would be made up without a word."""
+    save_file(build("squeezenet1_1", 2).state_dict(), tmp_path / "model.safetensors")
+    card = {
+        "arch": "squeezenet1_1", "hidden": 4096, "classes": ["ant", "bee", "cat"], "precision": "fp32", "seed": 0,
+        "transform": {"resize": 64, "image_size": 64, "mean": [0.5] * 3, "std": [0.5] * 3},
+        "digest": digest(tmp_path / "model.safetensors"),
+    }  # fmt: skip
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match=r"lacks classifier\.1\.weight, classifier\.1\.bias of the network"):
+        open_run(tmp_path, CPU)
+    card["transform"] |= {"image_size": 3}  # type: ignore[operator]
+    (tmp_path / "model.json").write_text(json.dumps(card))
+    with pytest.raises(InputError, match="squeezenet1_1 cannot take 3 pixels a side"):
+        open_run(tmp_path, CPU)
+
+
+def test_weights_for_no_classes_are_refused(tmp_path: Path) -> None:
+    """Nothing is built by them."""
+    torch.save({"classifier.6.weight": torch.zeros(0, 8)}, tmp_path / "none.pth")
+    with pytest.raises(InputError, match="its last layer is 0 x 8, which is for no classes"):
+        open_weights(str(tmp_path / "none.pth"), "alexnet", CPU)
+
+
+def test_a_name_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    """Like a file that cannot be read."""
+    path = tmp_path / "\udcff.jpg"
+    path.write_bytes(b"x")
+    assert predict_files(small(), [str(path)])[2] == {str(path): "its name is not UTF-8; rename it"}

@@ -298,3 +298,64 @@ def test_hidden_is_for_networks_that_have_hidden_layers(tmp_path: Path) -> None:
     ]
     load_sweep(write(tmp_path, GOOD + "    - {arch: resnet18, hidden: 4096}\n"), ["model.hidden=16"])
     load_sweep(write(tmp_path, GOOD.replace("alexnet", "vgg16_bn")), ["model.hidden=16"])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("name: ..", "line 1: name: must be letters"),
+        ("name: a/b", "line 1: name: must be letters"),
+        ("name: ''", "line 1: name: must be letters"),
+        ("name: " + "x" * 101, "line 1: name: must be at most 100 characters"),
+        ('storage: "a\\0b"', "line 1: storage: must name a file or folder, and hold no NUL"),
+        ("storage: ''", "line 1: storage: must name a file or folder"),
+        ("storage: ~nobody-of-this-name/x", "line 1: storage: must name a file or folder (Could not determine home directory.)"),
+        ('storage: "\\ud800"', "line 1: storage: must not hold half a character"),
+        ("storage: !!python/object:os.system {}", "line 1: storage: must be text, a number, true, false, null, a list or a mapping "
+         "without a tag"),
+        ("storage: 2024-01-01", "line 1: storage: must be text, a number, true, false, null, a list or a mapping, but is YAML's date"),
+        ("storage: 0x" + "F" * 5000, "line 1: storage: must be a number of at most 128 bits, but has 20000"),
+        ("storage: " + "[" * 40 + "]" * 40, "line 1: storage[0][0]: is nested more than 30 deep, or in itself"),
+        ("storage: " + "[" * 5000, "not valid YAML: it is nested too deeply"),
+        ("storage: {1: 2}", "line 1: the key '1' must be text; put it in quotes"),
+        ("storage: a\0b", "line 1: not valid YAML: special characters are not allowed (U+0000)"),
+    ],
+)  # fmt: skip
+def test_odd_values_are_named_with_their_lines(tmp_path: Path, line: str, said: str) -> None:
+    """What YAML can say and a file name, or a table, cannot hold."""
+    text = line + "\n" + (GOOD.partition("\n")[2] if line.startswith("name") else GOOD)
+    assert problems(tmp_path, text)[0].startswith(said)
+
+
+def test_a_file_that_stands_for_billions_is_refused(tmp_path: Path) -> None:
+    """Ten lines of references."""
+    lines = ["b0: &b0 [x, x]"] + [f"b{i}: &b{i} [{', '.join([f'*b{i - 1}'] * 9)}]" for i in range(1, 11)]
+    (problem,) = problems(tmp_path, "\n".join(lines))
+    assert problem.startswith("line 6: the file stands for more than 100,000 values")
+
+
+def test_a_search_of_more_epochs_than_can_be_looked_at(tmp_path: Path) -> None:
+    """Counted, not made."""
+    grid = ", ".join(
+        f"{key}: [{', '.join(f'0.{i}' for i in range(1, 99))}]" for key in ("lr", "gamma", "momentum")
+    )
+    text = GOOD.partition("search:")[0] + f"search: {{grid: {{{grid}}}}}\n"
+    (problem,) = problems(tmp_path, text)
+    assert problem.startswith(
+        "line 6: search: makes 941,192 trials of 3 epochs, and a sweep has at most 1,000,000"
+    )
+
+
+def test_files_that_are_not_text_or_too_large(tmp_path: Path) -> None:
+    """The line of the first odd byte; nothing of a device without end is kept."""
+    (tmp_path / "x.yaml").write_bytes(b"name: x\ndata: \xff\n")
+    with pytest.raises(InputError, match="line 2: cannot be read as UTF-8 text"):
+        load_sweep(tmp_path / "x.yaml")
+    with pytest.raises(InputError, match="is larger than 1,048,576 bytes"):
+        load_sweep("/dev/zero")
+
+
+def test_a_long_value_is_not_repeated_whole(tmp_path: Path) -> None:
+    """Its beginning is enough."""
+    (problem,) = problems(tmp_path, GOOD, f"data.batch_size={'x' * 9000}")
+    assert "x" * 190 + "..." in problem.rpartition("but got")[2]

@@ -1,5 +1,6 @@
 """Tables of many sweeps: which files are found, when they are opened, and what may happen to them meanwhile."""
 
+import struct
 import threading
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from data_utils.errors import InputError
 from tests.tuning.rows import curve
+from tests.tuning.sweeps import write_sweep
 from tuning.results import load, write_epochs
 
 NO_PARQUET = b"PAR1 and no more"
@@ -188,3 +190,18 @@ def test_a_running_sweep_is_whole_at_every_look(tmp_path: Path) -> None:
         thread.join()
     assert not failures
     assert len(seen) > 1
+
+
+def test_a_flipped_bit_and_rows_of_nothing_are_named(tmp_path: Path) -> None:
+    """A table with the right form and other numbers has another checksum; a null in a key names no row."""
+    write_sweep(tmp_path / "s", trials=2, epochs=3)
+    path = tmp_path / "s" / "epochs.parquet"
+    whole = path.read_bytes()
+    place = whole.index(struct.pack("<d", 0.1))  # lr, which is in a dictionary page
+    path.write_bytes(whole[:place] + b"\x9b" + whole[place + 1 :])
+    with pytest.raises(InputError, match=r"epochs\.parquet: cannot be read as Parquet: .*CRC checksum"):
+        load(tmp_path / "s").read("epochs")
+    table = pq.read_table(tmp_path / "s" / "trials.parquet")
+    pq.write_table(table.drop_columns(["outcome"]), tmp_path / "s" / "trials.parquet")
+    with pytest.raises(InputError, match=r"trials\.parquet: .*it has rows without outcome"):
+        load(tmp_path / "s").read("trials")

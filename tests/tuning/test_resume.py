@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from data_utils.errors import InputError
+from data_utils.sealed_json import sealed
 from tests.conftest import Run
 from trainables.classifier import CHECKPOINT, RESULTS
 from trainables.metrics import PROFILE
@@ -162,3 +163,15 @@ def test_one_that_was_whole_and_is_not_now_is_an_error(file: Path, tmp_path: Pat
         checkpoints(tmp_path, trials)
     mark.unlink()
     assert 0 in checkpoints(tmp_path, trials)
+
+
+@pytest.mark.parametrize("place", range(5, 40, 7))
+def test_a_checkpoint_whose_results_changed_is_no_checkpoint(file: Path, tmp_path: Path, place: int) -> None:
+    """Other numbers would be told of the trial."""
+    trials = trial_specs(load_sweep(file))
+    path = checkpoint(tmp_path, 0, epochs=3, size=10)
+    whole = sealed({"results": [{"epoch": 1}, {"epoch": 2}, {"epoch": 3}], "bytes": 10}).encode()
+    (path / RESULTS).write_bytes(whole)
+    assert 0 in checkpoints(tmp_path, trials)
+    (path / RESULTS).write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    assert checkpoints(tmp_path, trials) == {}

@@ -100,3 +100,17 @@ def test_a_scale_that_is_none_is_refused(file: Path) -> None:
     """By name, with those that are."""
     with pytest.raises(InputError, match="of which there are: small; but got 'tiny'"):
         load_study(file, scale="tiny")
+
+
+def test_a_scale_cannot_lead_out_of_the_storage(file: Path) -> None:
+    """Its name is part of a folder's."""
+    file.write_text(STUDY.replace("small:", "../../elsewhere:"))
+    with pytest.raises(InputError, match=r"scales\.\.\./\.\./elsewhere"):
+        load_study(file, scale="../../elsewhere")
+
+
+def test_a_sweep_file_that_is_missing_is_named_with_its_place(file: Path) -> None:
+    """In the study that names it."""
+    file.write_text(STUDY.replace("{file: sweep.yaml, set", "{file: none.yaml, set"))
+    with pytest.raises(InputError, match=r"study\.yaml: sweeps\[0\]\.file: .*none\.yaml: no such sweep file"):
+        load_study(file)
