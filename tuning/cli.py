@@ -236,7 +236,8 @@ def bench(
             raise InputError("--arch", [f"must be one of {', '.join(MIN_IMAGE_SIZE)}, but got {arch!r}"])
         root = str(open_folder(data).root)
 
-        from tuning.bench import Setting, measure_all
+        from tuning.bench import measure_all
+        from tuning.bench_figures import Setting
         from tuning.results import write_measures
         from tuning.summary import measures_table
 

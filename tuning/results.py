@@ -22,7 +22,7 @@ from tuning.files import Fields, write_table
 from tuning.frames import Frames, find_tables
 
 if TYPE_CHECKING:  # reading results needs neither Ray nor PyTorch, and starts in a fraction of their time
-    from tuning.bench import Measure
+    from tuning.bench_figures import Measure
     from tuning.records import EpochRow, TrialRow
     from tuning.retrain import Retrained
     from tuning.space import TrialSpec

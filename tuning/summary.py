@@ -14,7 +14,7 @@ from tuning.wording import percent
 
 if TYPE_CHECKING:
     from data_utils.caches import CachedFile
-    from tuning.bench import Measure
+    from tuning.bench_figures import Measure
 
 ALWAYS = ("config_lr", "config_step_size")
 """Hyperparameters that are shown even if all trials share them."""

@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tuning.bench import Measure, Setting, _epochs, _memory, _step, _store, interleaved
+from tuning.bench_figures import Measure, Setting, interleaved
+from tuning.bench_processes import memory
+from tuning.bench_training import epochs, step, store
 from tuning.results import write_measures
 
 
@@ -41,7 +43,7 @@ def test_what_can_be_tiny_runs_for_real(images: Path) -> None:
         repeats=2,
         device="cpu",
     )
-    measures = {m.measure: m for part in (_store, _step, _epochs, _memory) for m in part(setting)}
+    measures = {m.measure: m for part in (store, step, epochs, memory) for m in part(setting)}
     assert measures.keys() == {
         "store_build_s", "store_open_s", "train_images_per_s", "step_share", "epoch_scratch_ratio", "epoch_scratch_s",
         "epoch_frozen_ratio", "epoch_frozen_s", "memory_per_trial_mb",
