@@ -113,12 +113,12 @@ def run(
             write_trials(folder, trials)
             winner = pick(trials, epochs) if recorder.all_ended else None
             retrained = _retrain_all(todo, folder, winner, progress, tracking) if winner else []
+        result = SweepResult(folder, trials, winner, retrained, not recorder.all_ended, tracking.missing)
+        if not result.interrupted:
+            write_ending(folder, _ending(todo, result))
         try_report(folder, progress.stage)
-    result = SweepResult(folder, trials, winner, retrained, not recorder.all_ended, tracking.missing)
-    if not result.interrupted:
-        write_ending(folder, _ending(todo, result))
-        if not result.failed:
-            shutil.rmtree(folder / JOURNAL)
+    if not result.interrupted and not result.failed:
+        shutil.rmtree(folder / JOURNAL)
     return result
 
 
@@ -159,6 +159,7 @@ def _retrain_all(
     """Retrain the winner with each seed that was not done before, and write what there is after each."""
     ends: list[RetrainEnd] = []
     kept = Retrains(folder, winner.trial, winner.epoch)
+    kept.drop_others()
     for seed in todo.sweep.retrain.seeds if todo.sweep.retrain else []:
         before, began = kept.read(seed), time.time()
         ends.append(before or _retrain(todo, winner, seed, kept, progress))

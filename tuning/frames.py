@@ -86,6 +86,11 @@ class Frames:
         frame: pd.DataFrame = found.to_pandas()
         return frame
 
+    def without(self, *tables: str) -> Frames:
+        """Return the same but for these tables, as if no sweep had them."""
+        files = {table: [] if table in tables else files for table, files in self._files.items()}
+        return Frames(files, self._schemas)
+
     def scan(self, table: str) -> ds.Dataset:
         """Return a table as a pyarrow Dataset, of no files if no sweep has it, for queries of your own.
 

@@ -14,7 +14,7 @@ from tuning.report_plots import sweeps_plot
 from tuning.report_style import Plot
 from tuning.report_summary import tested_images
 from tuning.report_table import Cell, Table, frame_table, number, share, text
-from tuning.report_trials import winner
+from tuning.report_trials import own_test, winner
 from tuning.results import EPOCHS, TABLES, TEST, TRIALS, load, load_study_rows
 from tuning.study_table import readable, study_notes
 from tuning.sweep_file import SWEEP_FILE
@@ -70,7 +70,7 @@ def overview_page(folder: Path, linked_from: Path) -> OverviewPage:
 def _load(place: Path) -> Frames:
     """Return a sweep's tables; one that has none yet is a row like others."""
     if any((place / name).is_file() for name in (TRIALS, EPOCHS, TEST)):
-        return load(place)
+        return own_test(load(place))
     return Frames({table: [] for table in TABLES}, TABLES)
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from tuning.frames import Frames
 from tuning.report_style import ENDS, OTHERS, Style
 from tuning.report_table import Cell, Table, number, share, text
 from tuning.scale import shown
@@ -49,6 +50,17 @@ def winner(trials: pd.DataFrame) -> dict[Any, Any] | None:
     """Return the row of the best trial that did not diverge, or None without any."""
     row = min(trials.to_dict("records"), key=_rank)
     return None if row["outcome"] == "diverged" or pd.isna(row["best_val_accuracy"]) else row
+
+
+def own_test(frames: Frames) -> Frames:
+    """Return a sweep's tables, less a test of another trial than its winner.
+
+    Such a one stands until the winner's is there: of a resume that picked another, and has not retrained it or failed to.
+    """
+    best = None if frames.trials is None else winner(frames.trials)
+    if best is None or frames.test is None or (frames.test["trial"] == best["trial"]).all():
+        return frames
+    return frames.without("test", "predictions")
 
 
 def trial_keys(trials: pd.DataFrame, styles: dict[int, Style], names: Sequence[str]) -> list[Key]:

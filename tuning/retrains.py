@@ -8,8 +8,9 @@ from zipfile import BadZipFile
 import numpy as np
 
 from data_utils.errors import InputError
+from trainables.model_card import CARD, MODEL
 from tuning.journal import FOLDER
-from tuning.results import aside
+from tuning.results import PREDICTIONS, TEST, aside, read_table
 from tuning.retrain import Retrained
 
 
@@ -17,7 +18,17 @@ class Retrains:
     """The retrains of one winner: those that have ended, and where the one under way keeps its state."""
 
     def __init__(self, folder: Path, trial: int, epochs: int):
+        self._sweep, self._trial, self._epochs = folder, trial, epochs
         self._folder, self._name = folder / FOLDER, f"retrain_{trial:05d}_{epochs:05d}"
+
+    def drop_others(self) -> None:
+        """Remove the test and the model of another winner, which a resume may leave behind: none is better than its."""
+        test = self._sweep / TEST
+        if test.exists():
+            rows = read_table(test)
+            if not ((rows["trial"] == self._trial) & (rows["epochs"] == self._epochs)).all():
+                for name in (TEST, PREDICTIONS, MODEL, CARD):
+                    (self._sweep / name).unlink(missing_ok=True)
 
     def state(self, seed: int) -> str:
         """Return the file that a retrain keeps its state in."""

@@ -127,7 +127,10 @@ def _ours(
         accuracy = float(row["best_val_accuracy"])
         low, high = wilson(accuracy, ending.val_images)
         ours |= {"val_accuracy": accuracy, "epoch": int(row["best_epoch"]), "val_low": low, "val_high": high}
-    if test is not None and index == ending.winner:
+    test = (
+        None if test is None else test[test["trial"] == index]
+    )  # another's stands until the winner's is there
+    if test is not None and len(test) and index == ending.winner:
         accuracy, std = over_seeds(test["test_accuracy"].tolist())
         low, high = wilson(accuracy, ending.test_images)
         ours |= {"test_accuracy": accuracy, "test_low": low, "test_high": high, "seeds": len(test)}

@@ -104,6 +104,11 @@ def test_a_sweep_leaves_its_files(short: Path) -> None:
     ]  # fmt: skip
 
 
+def test_the_report_knows_that_the_sweep_has_ended(short: Path) -> None:
+    """It is written after `ended.json`."""
+    assert "has not ended" not in (short / "report.html").read_text(encoding="utf-8")
+
+
 def test_every_trial_has_a_tensorboard_file_and_no_checkpoint_is_left(short: Path) -> None:
     """Ray's own logger writes the first; checkpoints were taken, and a finished trial needs none."""
     trials = load(short).trials
