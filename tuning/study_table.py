@@ -142,9 +142,14 @@ def _ours(
 def _trial(trials: pd.DataFrame, point: Mapping[str, Any]) -> int | None:
     """Return the trial that has these hyperparameters."""
     for row in trials.to_dict("records"):
-        if all(row[f"config_{name}"] == value for name, value in point.items()):
+        if all(row[_column(name)] == value for name, value in point.items()):
             return int(row["trial"])
     return None
+
+
+def _column(name: str) -> str:
+    """Return the column of `trials.parquet` that a hyperparameter is in."""
+    return name if name == "seed" else f"config_{name}"
 
 
 def _differs(member: Member) -> str:
