@@ -314,14 +314,28 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -
         pq.write_table(table, part)
 
 
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read one table as rows, null as None.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    rows: list[dict[str, Any]] = _read(path).to_pylist()
+    return rows
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """Read one table.
 
     Raises:
         InputError: it cannot be read.
     """
+    frame: pd.DataFrame = _read(path).to_pandas()
+    return frame
+
+
+def _read(path: Path) -> pa.Table:
     try:
-        frame: pd.DataFrame = pq.read_table(path).to_pandas()
+        return pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
-    return frame
