@@ -12,7 +12,7 @@ from tuning.results import aside
 
 SETTINGS = "settings.json"
 
-_MAY_DIFFER = ("name", "storage", "resources.gpus", "resources.max_concurrent", "faults", "track")
+_MAY_DIFFER = ("name", "storage", "scale", "resources.gpus", "resources.max_concurrent", "faults", "track")
 
 
 def may_differ(key: str) -> bool:

@@ -12,6 +12,7 @@ from tuning.report_bars import interval_said
 from tuning.report_table import Cell, Table, number, share, text
 from tuning.report_trials import varied, winner
 from tuning.scale import shown
+from tuning.scaled import scaled
 from tuning.wording import counted, percent
 
 
@@ -86,6 +87,8 @@ def seeds_table(frames: Frames) -> Table | None:
 def notes(frames: Frames, settings: dict[str, Any], *, ended: bool = True) -> list[str]:
     """Return what is missing and why, as far as the files tell; of a sweep that has not ended nothing is yet."""
     said = []
+    if scale := settings.get("scale"):
+        said.append(f"This is {scaled(str(scale))}.")
     outcomes = [] if frames.trials is None else frames.trials["outcome"].tolist()
     seeds = (settings.get("retrain") or {}).get("seeds", [])
     if errored := outcomes.count("errored"):

@@ -81,6 +81,7 @@ class Member:
     folder: Path
     best_point_of: str | None
     """Name of the sweep that hands it its point."""
+    scale: str | None
 
     def sweep(self, point: Point | None = None) -> Sweep:
         """Return the sweep, trying `point` alone if one is given.
@@ -92,7 +93,8 @@ class Member:
         return load_sweep(
             self.file,
             self.general + self.own + search,
-            {"name": self.name, "storage": str(self.folder.parent)},
+            {"name": self.name, "storage": str(self.folder.parent)}
+            | ({} if self.scale is None else {"scale": self.scale}),
         )
 
 
@@ -146,7 +148,7 @@ def load_study(
     folder = Path(settings.storage).expanduser().resolve() / name
     general = _overrides(settings.scales[scale]) if scale else []
     general += overrides or []
-    members, problems = _members(settings, path, folder, general)
+    members, problems = _members(settings, path, folder, general, scale)
     problems += _name_problems(settings, members) + _point_problems(settings) + _sweep_problems(members)
     if problems:
         raise InputError(file.source, problems)
@@ -154,7 +156,7 @@ def load_study(
 
 
 def _members(
-    settings: StudySettings, path: Path, folder: Path, general: list[str]
+    settings: StudySettings, path: Path, folder: Path, general: list[str], scale: str | None
 ) -> tuple[list[Member], list[str]]:
     """Return the sweeps, and which of them have no name."""
     members, problems = [], []
@@ -170,7 +172,8 @@ def _members(
                     name = None
                     problems.append(f"sweeps[{i}].name: must be given, since {one.file} has no name for it")
         name = name or _UNNAMED
-        members.append(Member(name, file, general, _overrides(one.set), folder / name, one.best_point_of))
+        own = _overrides(one.set)
+        members.append(Member(name, file, general, own, folder / name, one.best_point_of, scale))
     return members, problems
 
 
