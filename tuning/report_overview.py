@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tuning.frames import Frames
+from tuning.frames import Frames, walk_sweeps
 from tuning.intervals import wilson
 from tuning.report_bars import Bar, interval_said
 from tuning.report_plots import sweeps_plot
@@ -48,7 +48,7 @@ def overview_page(folder: Path, linked_from: Path) -> OverviewPage:
         InputError: no sweep's tables below the folder, or one that cannot be read.
     """
     marks = (SWEEP_FILE, TRIALS, EPOCHS, TEST)
-    places = sorted({file.parent for name in marks for file in folder.rglob(name)})
+    places = sorted(Path(place) for place, _ in walk_sweeps(folder, marks))
     study = load_study_rows(folder)
     if not places and study is None:
         load(folder)  # which says what is wrong
