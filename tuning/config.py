@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from data_utils.augment import parse_augmentation
 from data_utils.errors import InputError, near
 from trainables.architectures import ARCHITECTURES, HIDDEN, has_hidden
-from tuning.sweep_file import Place, SweepFile, did_you_mean, read_sweep_file
+from tuning.sweep_file import Place, SweepFile, read_sweep_file
 
 
 def _one_value(value: Any) -> Any:
@@ -383,7 +383,7 @@ def explain(error: ErrorDetails, keys: list[str]) -> str:
     """Return one of pydantic's errors as rule, value and remedy; `keys` are those known where it happened."""
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]
     if kind == "extra_forbidden":
-        return f"unknown key; {did_you_mean(str(error['loc'][-1]), keys)}"
+        return f"unknown key; {near(str(error['loc'][-1]), keys)}"
     if kind == "missing":
         return "is missing; give it a value"
     rules = {

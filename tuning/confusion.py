@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from tuning.analysis import class_accuracy
 from tuning.intervals import Interval, wilson
 
 
@@ -48,11 +49,11 @@ class ConfusedPair:
 
 def class_accuracies(predictions: pd.DataFrame) -> list[ClassAccuracy]:
     """Return every class that has test images, the worst first; of equals by name."""
-    right = predictions.assign(right=predictions["label"] == predictions["predicted"])
-    found = []
-    for name, rows in right.groupby("label"):
-        images, accuracy = int(rows["path"].nunique()), float(rows["right"].mean())
-        found.append(ClassAccuracy(str(name), images, accuracy, wilson(accuracy, images)))
+    images = predictions.groupby("label")["path"].nunique()
+    found = [
+        ClassAccuracy(str(name), int(images[name]), float(accuracy), wilson(accuracy, int(images[name])))
+        for name, accuracy in class_accuracy(predictions)["accuracy"].items()
+    ]
     return sorted(found, key=lambda one: (one.accuracy, one.name))
 
 

@@ -11,6 +11,7 @@ from tuning.intervals import wilson
 from tuning.report_bars import interval_said
 from tuning.report_table import Cell, Table, number, share, text
 from tuning.report_trials import varied, winner
+from tuning.results import over_seeds
 from tuning.scale import shown
 from tuning.scaled import scaled
 from tuning.wording import counted, percent
@@ -140,7 +141,7 @@ def facts_table(frames: Frames) -> Table:
 def _test_tiles(test: pd.DataFrame, images: int) -> list[Tile]:
     """Return the means over retrains, and how far these lie apart if there are several."""
     several = len(test) > 1
-    accuracy = float(test["test_accuracy"].mean())
+    accuracy, std = over_seeds(test["test_accuracy"].tolist())
     note = (
         f"95 % interval {interval_said(wilson(accuracy, images))} (Wilson, {images:,} images)"
         if images
@@ -151,8 +152,8 @@ def _test_tiles(test: pd.DataFrame, images: int) -> list[Tile]:
         Tile("mean test accuracy" if several else "test accuracy", percent(accuracy), note),
         Tile("mean per-class accuracy", class_mean, "each class counts alike"),
     ]
-    if several:
-        spread = f"± {100 * float(test['test_accuracy'].std(ddof=1)):.2f}"
+    if std is not None:
+        spread = f"± {100 * std:.2f}"
         note = f"percentage points, standard deviation of {len(test)} test accuracies"
         found.append(Tile("over seeds", spread, note))
     return found

@@ -9,11 +9,12 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from data_utils.augment import operations
+from data_utils.errors import near
 from data_utils.prepared import SAMPLE
 from trainables.architectures import IMAGENET
 from trainables.recipe import Recipe
 from tuning.config import Scalar, Sweep, dotted, explain
-from tuning.sweep_file import Place, did_you_mean
+from tuning.sweep_file import Place
 
 TUNABLE: dict[str, tuple[str, str]] = {
     "lr": ("train", "lr"),
@@ -120,7 +121,7 @@ def check_points(sweep: Sweep) -> list[tuple[Place, str]]:
 def _point_problems(sweep: Sweep, trial: int, point: Point) -> list[tuple[Place, str]]:
     known = {name: value for name, value in point.items() if name in TUNABLE}
     problems = [
-        (_place(sweep, trial, name), f"no hyperparameter; {did_you_mean(name, list(TUNABLE))}")
+        (_place(sweep, trial, name), f"no hyperparameter; {near(name, TUNABLE)}")
         for name in point.keys() - known.keys()
     ]
     try:
