@@ -401,7 +401,7 @@ def _write_model(folder: Path, spec: TrialSpec, tested: Retrained) -> None:
             "image_size": recipe.image_size,
             **NORMALIZATIONS[recipe.transform]._asdict(),
         },
-        "precision": recipe.precision,
+        "precision": tested.precision,
         "digest": digest(folder / MODEL),
         "hyperparameters": spec.point,
         "epochs": tested.epochs,

@@ -21,6 +21,7 @@ from data_utils.prepared import prepare
 from trainables.learner import Learner
 from trainables.metrics import PROFILE
 from trainables.models import build
+from trainables.precision import used_precision
 from trainables.recipe import Recipe
 from trainables.toy import ToyTrainable
 from tuning.config import Sweep, load_sweep
@@ -126,6 +127,7 @@ def test_every_trial_has_a_tensorboard_file_and_no_checkpoint_is_left(short: Pat
 def test_the_model_is_saved_with_what_it_takes_to_use_it(short: Path) -> None:
     """Built from its card and loaded, it gives the recorded test accuracy."""
     card = json.loads((short / "model.json").read_text())
+    assert card["precision"] == used_precision("auto", torch.device("cpu"))
     frames, data = load(short), prepare("sample", resize=card["transform"]["resize"])
     assert card["classes"] == data.classes
     model = build(card["arch"], len(card["classes"]), short / "model.safetensors", hidden=card["hidden"])
