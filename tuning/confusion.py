@@ -49,10 +49,11 @@ class ConfusedPair:
 
 def class_accuracies(predictions: pd.DataFrame) -> list[ClassAccuracy]:
     """Return every class that has test images, the worst first; of equals by name."""
-    images = predictions.groupby("label")["path"].nunique()
+    by_class = class_accuracy(predictions)["accuracy"]
+    images = predictions.groupby("label")["path"].nunique()  # in the same order
     found = [
-        ClassAccuracy(str(name), int(images[name]), float(accuracy), wilson(accuracy, int(images[name])))
-        for name, accuracy in class_accuracy(predictions)["accuracy"].items()
+        ClassAccuracy(str(name), int(number), float(accuracy), wilson(float(accuracy), int(number)))
+        for name, accuracy, number in zip(by_class.index, by_class, images, strict=True)
     ]
     return sorted(found, key=lambda one: (one.accuracy, one.name))
 
