@@ -30,6 +30,7 @@ class ModelCard:
     image_size: int
     normalization: Normalization
     precision: str
+    """The arithmetic that it was trained and tested in: fp32 or bf16."""
     seed: int
     """Of the retrain that gave the model."""
 

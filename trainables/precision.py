@@ -18,6 +18,11 @@ def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     return None
 
 
+def used_precision(precision: str, device: torch.device) -> str:
+    """Return what a device computes in for a setting: "bf16" or "fp32", where "auto" says neither."""
+    return "fp32" if autocast_dtype(precision, device) is None else "bf16"
+
+
 def _computes_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)

@@ -15,12 +15,10 @@ from data_utils.errors import InputError
 from trainables.metrics import TRAIN_LOSS, VAL_ACCURACY, VAL_LOSS
 from tuning.criteria import Up, stopping_epoch
 from tuning.frames import Frames
+from tuning.winning import Rank, can_win, rank
 
 CURVES = (TRAIN_LOSS, VAL_LOSS, VAL_ACCURACY)
 """The metrics whose curves are looked at first."""
-
-NEVER_WINS = "diverged"
-"""`Outcome.DIVERGED`, without the imports that come with it."""
 
 _TRIAL = ["sweep", "trial"]
 
@@ -28,14 +26,17 @@ _TRIAL = ["sweep", "trial"]
 def best_trials(frames: Frames) -> pd.DataFrame:
     """Return the winner of each sweep, as a row of `trials` with all its columns.
 
-    It is the trial that the sweep itself retrains: highest `best_val_accuracy`, of equals the earlier epoch, then the
-    earlier trial; one that diverged never wins. A sweep without a winner has no row.
+    It is the trial that the sweep itself retrains; `tuning.winning` has the rule. A sweep without a winner has no row.
     """
     trials = _rows(frames, "trials", _TRIAL)
-    able = trials[(trials["outcome"] != NEVER_WINS) & trials["best_val_accuracy"].notna()]
-    order = {"sweep": True, "best_val_accuracy": False, "best_epoch": True, "trial": True}
-    ranked = able.sort_values(list(order), ascending=list(order.values()))
-    return ranked.drop_duplicates("sweep", ignore_index=True)
+    columns = ("sweep", "outcome", "best_val_accuracy", "best_epoch", "trial")
+    best: dict[str, tuple[Rank, int]] = {}
+    for place, row in enumerate(zip(*(trials[name] for name in columns), strict=True)):
+        sweep, outcome, accuracy, epoch, trial = row
+        if can_win(outcome, accuracy):
+            ranked = (rank(accuracy, epoch, trial), place)
+            best[sweep] = min(ranked, best.get(sweep, ranked))
+    return trials.iloc[[best[sweep][1] for sweep in sorted(best)]].reset_index(drop=True)
 
 
 def best_epochs(frames: Frames) -> pd.DataFrame:

@@ -187,6 +187,7 @@ def results(
     """Show the trials and tests of one sweep or several."""
     from tuning.export import sort_trials, to_csv, to_json
     from tuning.results import load
+    from tuning.scaled import scaled_notes
     from tuning.summary import test_table, trials_table
 
     console = _console()
@@ -196,6 +197,7 @@ def results(
         if sort is not None:
             trials = sort_trials(trials, sort)
         test = frames.test if form == "table" else None
+        notes = scaled_notes(path, sweep) if form == "table" else []
     if form != "table":
         typer.echo(to_csv(trials) if form == "csv" else to_json(trials), nl=False)
         return
@@ -204,6 +206,8 @@ def results(
     if test is not None:
         console.print()
         console.print(test_table(test))
+    for note in notes:
+        console.print(note, soft_wrap=True, highlight=False)
 
 
 @app.command()

@@ -351,6 +351,8 @@ class Sweep(Settings):
     track: TrackSettings = TrackSettings()
     storage: PathText = "runs"
     """Folder that holds the sweep's folder."""
+    scale: str | None = None
+    """Which smaller version of its study it is; studies write it down, so that its results say so."""
 
     @property
     def folder(self) -> Path:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from tuning.analysis import class_accuracy
 from tuning.intervals import Interval, wilson
 
 
@@ -48,11 +49,12 @@ class ConfusedPair:
 
 def class_accuracies(predictions: pd.DataFrame) -> list[ClassAccuracy]:
     """Return every class that has test images, the worst first; of equals by name."""
-    right = predictions.assign(right=predictions["label"] == predictions["predicted"])
-    found = []
-    for name, rows in right.groupby("label"):
-        images, accuracy = int(rows["path"].nunique()), float(rows["right"].mean())
-        found.append(ClassAccuracy(str(name), images, accuracy, wilson(accuracy, images)))
+    by_class = class_accuracy(predictions)["accuracy"]
+    images = predictions.groupby("label")["path"].nunique()  # in the same order
+    found = [
+        ClassAccuracy(str(name), int(number), float(accuracy), wilson(float(accuracy), int(number)))
+        for name, accuracy, number in zip(by_class.index, by_class, images, strict=True)
+    ]
     return sorted(found, key=lambda one: (one.accuracy, one.name))
 
 

@@ -104,12 +104,12 @@ def run(
             write_trials(folder, trials)
             winner = pick(trials, epochs) if recorder.all_ended else None
             retrained = retrain_all(todo, folder, winner, progress, tracking) if winner else []
+        result = SweepResult(folder, trials, winner, retrained, not recorder.all_ended, tracking.missing)
+        if not result.interrupted:
+            write_ending(folder, _ending(todo, result))
         try_report(folder, progress.stage)
-    result = SweepResult(folder, trials, winner, retrained, not recorder.all_ended, tracking.missing)
-    if not result.interrupted:
-        write_ending(folder, _ending(todo, result))
-        if not result.failed:
-            shutil.rmtree(folder / JOURNAL)
+    if not result.interrupted and not result.failed:
+        shutil.rmtree(folder / JOURNAL)
     return result
 
 
@@ -128,7 +128,11 @@ def _run_left(
     said = f", {before} ended before" if before else ""
     progress.stage(f"{counted(len(left), 'trial')}, {todo.at_once} at once{said}")
     sharing = Sharing(forks(todo.trials, most), recorder, sweep.stop, most, folder, own)
-    keeping = [Journal(folder, recorder), LiveTables(folder, recorder), CheckpointDropper(folder)]
+    keeping = [
+        Journal(folder, recorder),
+        LiveTables(folder, recorder, progress.warn),
+        CheckpointDropper(folder),
+    ]
     run_trials(
         ClassifierTrainable,
         [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in left],

@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-from difflib import get_close_matches
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, near
 from tuning.results import TABLES
 
 
@@ -22,8 +21,7 @@ def sort_trials(trials: pd.DataFrame, column: str) -> pd.DataFrame:
         InputError: no such column.
     """
     if column not in trials.columns:
-        near = get_close_matches(column, trials.columns, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"there is {', '.join(trials.columns)}"
+        hint = near(column, trials.columns)
         raise InputError("--sort", [f"no column {column!r} in the trials table; {hint}"])
     return trials.sort_values(column, ascending=not column.endswith("accuracy"), kind="stable")
 

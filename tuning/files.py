@@ -12,6 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_utils.errors import InputError
+
 Fields = list[tuple[str, pa.DataType]]
 
 
@@ -35,6 +37,19 @@ def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -
     table = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
     with aside(path) as part:
         pq.write_table(table, part, write_page_checksum=True)
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read a Parquet file as rows, null as None.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
+    return rows
 
 
 def _umask() -> int:

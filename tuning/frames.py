@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -91,6 +91,11 @@ class Frames:
         frame: pd.DataFrame = found.to_pandas()
         return frame
 
+    def without(self, *tables: str) -> Frames:
+        """Return the same but for these tables, as if no sweep had them."""
+        files = {table: [] if table in tables else files for table, files in self._files.items()}
+        return Frames(files, self._schemas)
+
     def scan(self, table: str) -> ds.Dataset:
         """Return a table as a pyarrow Dataset, of no files if no sweep has it, for queries of your own.
 
@@ -150,10 +155,24 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def find_tables(path: str | Path, tables: Iterable[str], sweep: str | None = None) -> dict[str, list[str]]:
-    """Return {table: its files}, of a sweep's folder or of all sweeps below; nothing is opened.
+def walk_sweeps(root: Path, marks: Iterable[str]) -> Iterator[tuple[str, set[str]]]:
+    """Yield a sweep's folder, or all sweeps' below, by the files that mark one; and which of these it holds.
 
     Hidden folders are left out, and Ray's within a sweep's.
+    """
+    marking = set(marks)
+    for folder, folders, files in os.walk(root):
+        held = marking & set(files)
+        hidden = {name for name in folders if name.startswith(".")} | ({RAY_FOLDER} if held else set())
+        folders[:] = sorted(set(folders) - hidden)
+        if held:
+            yield folder, held
+            if folder == str(root):  # a sweep's folder, whatever else was put into it
+                return
+
+
+def find_tables(path: str | Path, tables: Iterable[str], sweep: str | None = None) -> dict[str, list[str]]:
+    """Return {table: its files}, of a sweep's folder or of all sweeps below, as `walk_sweeps`; nothing is opened.
 
     Args:
         sweep: a glob that the names of sweeps' folders must match, case and all.
@@ -167,20 +186,13 @@ def find_tables(path: str | Path, tables: Iterable[str], sweep: str | None = Non
     names = {f"{table}.parquet": table for table in tables}
     found: dict[str, list[str]] = {table: [] for table in names.values()}
     others: list[str] = []
-    for folder, folders, files in os.walk(root):
-        held = names.keys() & set(files)
-        hidden = {name for name in folders if name.startswith(".")} | ({RAY_FOLDER} if held else set())
-        folders[:] = sorted(set(folders) - hidden)
-        if not held:
-            continue
+    for folder, held in walk_sweeps(root, names):
         name = Path(folder).resolve().name
         if sweep is None or fnmatchcase(name, sweep):
             for file in held:
                 found[names[file]].append(os.path.join(folder, file))
         else:
             others.append(name)
-        if folder == str(root):  # a sweep's folder, whatever else was put into it
-            break
     if any(found.values()):
         return found
     if others:

@@ -185,11 +185,14 @@ def _end_said(trial: dict[Any, Any]) -> str:
 
 
 def _log_axis(values: pd.Series) -> dict[str, Any]:
-    """Return an axis over the positive values with a mark at whole powers of ten, written as numbers."""
-    values = values[values > 0]
-    if values.empty:  # rates that have become zero
+    """Return an axis over positive values with a mark at whole powers of ten, written as numbers.
+
+    A rate that has underflowed to 0 has no place on it.
+    """
+    positive = values[values > 0]
+    if positive.empty:
         return {"rangemode": "tozero"}
-    low, high = math.floor(math.log10(values.min())), math.ceil(math.log10(values.max()))
+    low, high = math.floor(math.log10(positive.min())), math.ceil(math.log10(positive.max()))
     margin = 0.5 if low == high else 0.15
     marks = range(low, high + 1, 1 + (high - low) // 8)
     return {

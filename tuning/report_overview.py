@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tuning.frames import Frames
+from tuning.frames import Frames, walk_sweeps
 from tuning.intervals import wilson
 from tuning.report_bars import Bar, interval_said
 from tuning.report_plots import sweeps_plot
 from tuning.report_style import Plot
 from tuning.report_summary import tested_images
 from tuning.report_table import Cell, Table, frame_table, number, share, text
-from tuning.report_trials import winner
+from tuning.report_trials import own_test, winner
 from tuning.results import EPOCHS, TABLES, TEST, TRIALS, load, load_study_rows
 from tuning.study_table import readable, study_notes
 from tuning.sweep_file import SWEEP_FILE
@@ -48,7 +48,7 @@ def overview_page(folder: Path, linked_from: Path) -> OverviewPage:
         InputError: no sweep's tables below the folder, or one that cannot be read.
     """
     marks = (SWEEP_FILE, TRIALS, EPOCHS, TEST)
-    places = sorted({file.parent for name in marks for file in folder.rglob(name)})
+    places = sorted(Path(place) for place, _ in walk_sweeps(folder, marks))
     study = load_study_rows(folder)
     if not places and study is None:
         load(folder)  # which says what is wrong
@@ -70,7 +70,7 @@ def overview_page(folder: Path, linked_from: Path) -> OverviewPage:
 def _load(place: Path) -> Frames:
     """Return a sweep's tables; one that has none yet is a row like others."""
     if any((place / name).is_file() for name in (TRIALS, EPOCHS, TEST)):
-        return load(place)
+        return own_test(load(place))
     return Frames({table: [] for table in TABLES}, TABLES)
 
 

@@ -11,7 +11,9 @@ from tuning.intervals import wilson
 from tuning.report_bars import interval_said
 from tuning.report_table import Cell, Table, number, share, text
 from tuning.report_trials import varied, winner
+from tuning.results import over_seeds
 from tuning.scale import shown
+from tuning.scaled import scaled
 from tuning.wording import counted, percent
 
 
@@ -29,13 +31,13 @@ def sweep_name(frames: Frames, folder: Path) -> str:
     return str(tables[0]["sweep"].iloc[0]) if tables else folder.resolve().name
 
 
-def lead(frames: Frames) -> str:
-    """Return the result in a sentence or two."""
+def lead(frames: Frames, *, ended: bool = True) -> str:
+    """Return the result in a sentence or two, of a sweep that has ended or not."""
     best = winner(frames.trials) if frames.trials is not None else None
     parts = []
     if best:
         parts.append(
-            f"Trial {best['trial']} was best: {percent(best['best_val_accuracy'])} on validation "
+            f"Trial {best['trial']} {'was best' if ended else 'is best so far'}: {percent(best['best_val_accuracy'])} on validation "
             f"at epoch {int(best['best_epoch'])}."
         )
     if frames.test is not None:
@@ -45,7 +47,7 @@ def lead(frames: Frames) -> str:
             f"Retrained{times} on {row['train_images']:,} images of train and validation for "
             f"{counted(int(row['epochs']), 'epoch')} and then tested."
         )
-    return " ".join(parts) or "There is no winner."
+    return " ".join(parts) or ("There is no winner." if ended else "There is no winner yet.")
 
 
 def tiles(frames: Frames) -> list[Tile]:
@@ -83,9 +85,11 @@ def seeds_table(frames: Frames) -> Table | None:
     return Table("The retrains, one a seed", headings, rows, sortable=True)
 
 
-def notes(frames: Frames, settings: dict[str, Any]) -> list[str]:
-    """Return what is missing and why, as far as the files tell."""
+def notes(frames: Frames, settings: dict[str, Any], *, ended: bool = True) -> list[str]:
+    """Return what is missing and why, as far as the files tell; of a sweep that has not ended nothing is yet."""
     said = []
+    if scale := settings.get("scale"):
+        said.append(f"This is {scaled(str(scale))}.")
     outcomes = [] if frames.trials is None else frames.trials["outcome"].tolist()
     seeds = (settings.get("retrain") or {}).get("seeds", [])
     if errored := outcomes.count("errored"):
@@ -94,7 +98,11 @@ def notes(frames: Frames, settings: dict[str, Any]) -> list[str]:
         said.append(f"{counted(diverged, 'trial')} diverged, and cannot win.")
     if cut := outcomes.count("stopped_scheduler"):
         said.append(f"{counted(cut, 'trial')} ended from outside, before the last epoch.")
-    if frames.test is not None:
+    if not ended and not cut:
+        said.append(
+            "The sweep has not ended: these are its rows so far. If it is not running, `upsweep resume` goes on with it."
+        )
+    elif frames.test is not None:
         if len(seeds) > len(frames.test):
             said.append(
                 f"{len(frames.test)} of {len(seeds)} retrains gave a model; the others diverged or failed."
@@ -133,7 +141,7 @@ def facts_table(frames: Frames) -> Table:
 def _test_tiles(test: pd.DataFrame, images: int) -> list[Tile]:
     """Return the means over retrains, and how far these lie apart if there are several."""
     several = len(test) > 1
-    accuracy = float(test["test_accuracy"].mean())
+    accuracy, std = over_seeds(test["test_accuracy"].tolist())
     note = (
         f"95 % interval {interval_said(wilson(accuracy, images))} (Wilson, {images:,} images)"
         if images
@@ -144,8 +152,8 @@ def _test_tiles(test: pd.DataFrame, images: int) -> list[Tile]:
         Tile("mean test accuracy" if several else "test accuracy", percent(accuracy), note),
         Tile("mean per-class accuracy", class_mean, "each class counts alike"),
     ]
-    if several:
-        spread = f"± {100 * float(test['test_accuracy'].std(ddof=1)):.2f}"
+    if std is not None:
+        spread = f"± {100 * std:.2f}"
         note = f"percentage points, standard deviation of {len(test)} test accuracies"
         found.append(Tile("over seeds", spread, note))
     return found

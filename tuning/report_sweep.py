@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from tuning.confusion import class_accuracies, confused_pairs
+from tuning.ending import read_ending
 from tuning.importance import Importance, importance
 from tuning.report_curves import curves, curves_table
 from tuning.report_examples import Confusions
@@ -16,7 +17,7 @@ from tuning.report_style import Plot, Style, styles
 from tuning.report_summary import Tile, facts_table, lead, notes, seeds_table, sweep_name, tiles
 from tuning.report_table import Table
 from tuning.report_time import time_plot
-from tuning.report_trials import Key, end_keys, ranked, trial_keys, trials_table, varied
+from tuning.report_trials import Key, end_keys, own_test, ranked, trial_keys, trials_table, varied
 from tuning.results import load
 from tuning.sweep_file import SWEEP_FILE, read_sweep_file
 from tuning.thumbnails import thumbnails
@@ -59,12 +60,12 @@ class SweepPage:
 
 
 def sweep_page(folder: Path) -> SweepPage:
-    """Return the report of a sweep's folder, from its tables and `sweep.yaml` alone.
+    """Return the report of a sweep's folder, from its tables, `sweep.yaml` and `ended.json` alone.
 
     Raises:
         InputError: no tables, or a file that cannot be read.
     """
-    frames = load(folder)
+    frames, ended = own_test(load(folder)), read_ending(folder) is not None
     file = folder / SWEEP_FILE
     settings = read_sweep_file(file).values if file.is_file() else {}
     parts: dict[str, Any] = {}
@@ -74,8 +75,8 @@ def sweep_page(folder: Path) -> SweepPage:
         parts |= _class_parts(frames.predictions, settings)
     return SweepPage(
         name=sweep_name(frames, folder),
-        lead=lead(frames),
-        notes=notes(frames, settings),
+        lead=lead(frames, ended=ended),
+        notes=notes(frames, settings, ended=ended),
         tiles=tiles(frames),
         seeds=seeds_table(frames),
         facts=facts_table(frames),

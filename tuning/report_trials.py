@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from tuning.frames import Frames
 from tuning.report_style import ENDS, OTHERS, Style
 from tuning.report_table import Cell, Table, number, share, text
 from tuning.scale import shown
+from tuning.summary import ALWAYS
+from tuning.winning import Rank, can_win, rank
 from tuning.wording import counted, percent
-
-ALWAYS = ("config_lr", "config_step_size")
-"""Hyperparameters that the table shows even if all trials share them."""
 
 END_NAMES = {
     "completed": "completed",
@@ -48,7 +48,18 @@ def ranked(trials: pd.DataFrame) -> list[int]:
 def winner(trials: pd.DataFrame) -> dict[Any, Any] | None:
     """Return the row of the best trial that did not diverge, or None without any."""
     row = min(trials.to_dict("records"), key=_rank)
-    return None if row["outcome"] == "diverged" or pd.isna(row["best_val_accuracy"]) else row
+    return row if can_win(row["outcome"], row["best_val_accuracy"]) else None
+
+
+def own_test(frames: Frames) -> Frames:
+    """Return a sweep's tables, less a test of another trial than its winner.
+
+    Such a one stands until the winner's is there: of a resume that picked another, and has not retrained it or failed to.
+    """
+    best = None if frames.trials is None else winner(frames.trials)
+    if best is None or frames.test is None or (frames.test["trial"] == best["trial"]).all():
+        return frames
+    return frames.without("test", "predictions")
 
 
 def trial_keys(trials: pd.DataFrame, styles: dict[int, Style], names: Sequence[str]) -> list[Key]:
@@ -88,11 +99,11 @@ def trials_table(trials: pd.DataFrame, names: Sequence[str]) -> Table:
     return Table(f"All trials ({len(rows)})", headings, rows, sortable=True, marked=frozenset(marked))
 
 
-def _rank(row: dict[Any, Any]) -> tuple[bool, bool, float, float, int]:
-    best = row["best_val_accuracy"]
+def _rank(row: dict[Any, Any]) -> tuple[bool, bool, Rank]:
+    best, trial = row["best_val_accuracy"], row["trial"]
     if pd.isna(best):
-        return (True, True, 0.0, 0.0, row["trial"])
-    return (row["outcome"] == "diverged", False, -best, row["best_epoch"], row["trial"])
+        return (True, True, rank(0.0, 0.0, trial))
+    return (not can_win(row["outcome"], best), False, rank(best, row["best_epoch"], trial))
 
 
 def _note(row: dict[Any, Any], names: Sequence[str]) -> str:

@@ -54,6 +54,8 @@ class Retrained:
     versions: dict[str, str]
     state: dict[str, npt.NDArray[np.float32]]
     """The model's parameters and buffers."""
+    precision: str = "fp32"
+    """The arithmetic that it was trained and tested in: fp32 or bf16."""
 
 
 RetrainEnd = Retrained | Diverged | Failed
@@ -84,6 +86,7 @@ def retrain(
     import torch  # in the worker alone: the driver does not compute
 
     from trainables.kept_state import load_state
+    from trainables.precision import used_precision
     from trainables.session import open_session
 
     torch.set_num_threads(threads)
@@ -124,6 +127,7 @@ def retrain(
         state={
             name: tensor.cpu().contiguous().numpy() for name, tensor in learner.model.state_dict().items()
         },
+        precision=used_precision(recipe.precision, torch.device(device)),
     )
 
 

@@ -30,12 +30,12 @@ def retrain_all(
     """Retrain the winner with each seed that was not done before, and write what there is after each."""
     ends: list[RetrainEnd] = []
     kept = Retrains(folder, winner.trial, winner.epoch)
+    kept.drop_others()
     for seed in todo.sweep.retrain.seeds if todo.sweep.retrain else []:
         before, began = kept.read(seed), time.time()
         ends.append(before or _retrain(todo, winner, seed, kept, progress))
         files = _write_retrained(folder, todo, winner, ends, kept)
-        if before is None:
-            tracking.retrained(todo.trials[winner.trial], winner, ends[-1], files, began)
+        tracking.retrained(todo.trials[winner.trial], winner, ends[-1], files, began)
     return ends
 
 
@@ -64,12 +64,13 @@ def _write_retrained(
     """Write the test tables of the retrains so far, and the first one's model, whose files are returned once."""
     tested = [end for end in ends if isinstance(end, Retrained)]
     files: list[Path] = []
-    if tested:
+    if tested and tested[-1] is ends[-1]:
         spec = todo.trials[winner.trial]
         write_test(folder, todo.sweep.name, spec, tested)
         write_predictions(folder, todo.sweep.name, tested)
-        if tested[0].state and len(tested) == 1:
-            _write_model(folder, spec, tested[0])
+        if len(tested) == 1:
+            if tested[0].state:
+                _write_model(folder, spec, tested[0])
             files = [folder / MODEL, folder / CARD]
         kept.keep(tested[-1])
     return files
@@ -89,7 +90,7 @@ def _write_model(folder: Path, spec: TrialSpec, tested: Retrained) -> None:
             "image_size": recipe.image_size,
             **NORMALIZATIONS[recipe.transform]._asdict(),
         },
-        "precision": recipe.precision,
+        "precision": tested.precision,
         "digest": digest(folder / MODEL),
         "hyperparameters": spec.point,
         "epochs": tested.epochs,

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from data_utils.errors import InputError
-from tuning.files import aside
+from trainables.model_card import CARD, MODEL
+from tuning.files import aside, read_rows
 from tuning.journal import FOLDER
+from tuning.results import PREDICTIONS, TEST
 from tuning.retrain import Retrained
 
 
@@ -16,7 +18,17 @@ class Retrains:
     """The retrains of one winner: those that have ended, and where the one under way keeps its state."""
 
     def __init__(self, folder: Path, trial: int, epochs: int):
+        self._sweep, self._trial, self._epochs = folder, trial, epochs
         self._folder, self._name = folder / FOLDER, f"retrain_{trial:05d}_{epochs:05d}"
+
+    def drop_others(self) -> None:
+        """Remove the test and the model of another winner, which a resume may leave behind: none is better than its."""
+        test = self._sweep / TEST
+        if test.exists():
+            ours = (self._trial, self._epochs)
+            if any((row["trial"], row["epochs"]) != ours for row in read_rows(test)):
+                for name in (TEST, PREDICTIONS, MODEL, CARD):
+                    (self._sweep / name).unlink(missing_ok=True)
 
     def state(self, seed: int) -> str:
         """Return the file that a retrain keeps its state in."""

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tuning.records import EpochRow, Outcome, TrialRow
+from tuning.records import EpochRow, TrialRow
+from tuning.winning import can_win, rank
 
 
 @dataclass(frozen=True)
@@ -21,10 +22,12 @@ def pick(trials: Iterable[TrialRow], epochs: Sequence[EpochRow]) -> Pick | None:
     The finite epochs of a trial that errored count: its numbers up to then are what any run of it would give.
     None if every trial diverged or none finished an epoch.
     """
-    eligible = {row.spec.index for row in trials if row.outcome is not Outcome.DIVERGED}
+    outcomes = {row.spec.index: row.outcome for row in trials}
     candidates = [
         Pick(row.trial, row.epoch, row.val_accuracy)
         for row in epochs
-        if row.trial in eligible and row.val_accuracy is not None
+        if row.trial in outcomes
+        and row.val_accuracy is not None
+        and can_win(outcomes[row.trial], row.val_accuracy)
     ]
-    return min(candidates, key=lambda p: (-p.val_accuracy, p.epoch, p.trial), default=None)
+    return min(candidates, key=lambda p: rank(p.val_accuracy, p.epoch, p.trial), default=None)

@@ -5,8 +5,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from data_utils.errors import near
 from tuning.plain_values import Place, dotted
-from tuning.sweep_file import SweepFile, did_you_mean
+from tuning.sweep_file import SweepFile
 
 _LONGEST_SHOWN = 200
 
@@ -15,7 +16,7 @@ def explain(error: ErrorDetails, keys: list[str]) -> str:
     """Return one of pydantic's errors as rule, value and remedy; `keys` are those known where it happened."""
     kind, context, value = error["type"], error.get("ctx", {}), error["input"]
     if kind == "extra_forbidden":
-        return f"unknown key; {did_you_mean(str(error['loc'][-1]), keys)}"
+        return f"unknown key; {near(str(error['loc'][-1]), keys)}"
     if kind == "missing":
         return "is missing; give it a value"
     rules = {

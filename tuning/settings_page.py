@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from data_utils.augment import OPERATIONS, PRESETS
 from tuning.config import LARGEST_SEED, SearchSettings, Sweep
 from tuning.space import TUNABLE
+from tuning.study_file import StudySettings
 
 _WORDS: dict[Any, str] = {
     bool: "true or false",
@@ -38,6 +39,11 @@ def settings_page() -> str:
         "Every setting of a sweep file. Each can be given on the command line too: `--set train.max_epochs=40`.",
         "This page is what `upsweep settings` prints.",
         *_section("", Sweep),
+        "",
+        "# Settings of a study file",
+        "",
+        "What `upsweep study` takes: sweeps, each with a sweep file, and what one hands to the next.",
+        *_section("", StudySettings),
     ]
     return "\n".join(lines) + "\n"
 
@@ -113,7 +119,7 @@ def _type(annotation: Any) -> str:
     if origin is list:
         return "list" if parts[0] is Any else f"list, each a {_type(parts[0])}"
     if origin is dict:
-        return f"mapping of names, each to a {_type(parts[1])}"
+        return "mapping of names, each to " + ("anything" if parts[1] is Any else f"a {_type(parts[1])}")
     return "section" if _settings_in(annotation) else _WORDS[annotation]
 
 

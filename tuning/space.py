@@ -10,13 +10,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from data_utils.augment import operations
+from data_utils.errors import near
 from data_utils.prepared import SAMPLE
 from trainables.architectures import IMAGENET
 from trainables.recipe import Recipe
 from tuning.config import MOST_EPOCHS, Scalar, Sweep
 from tuning.plain_values import Place, dotted
 from tuning.setting_problems import explain
-from tuning.sweep_file import did_you_mean
 
 TUNABLE: dict[str, tuple[str, str]] = {
     "lr": ("train", "lr"),
@@ -134,7 +134,7 @@ def check_points(sweep: Sweep) -> list[tuple[Place, str]]:
 def _point_problems(sweep: Sweep, trial: int, point: Point) -> list[tuple[Place, str]]:
     known = {name: value for name, value in point.items() if name in TUNABLE}
     problems = [
-        (_place(sweep, trial, name), f"no hyperparameter; {did_you_mean(name, list(TUNABLE))}")
+        (_place(sweep, trial, name), f"no hyperparameter; {near(name, TUNABLE)}")
         for name in point.keys() - known.keys()
     ]
     try:

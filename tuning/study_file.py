@@ -8,13 +8,16 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, near
 from tuning.config import PathText, Scalar, Settings, Sweep, load_sweep
 from tuning.setting_problems import setting_problems
-from tuning.space import Point, trial_specs
+from tuning.space import TUNABLE, Point, trial_specs
 from tuning.sweep_file import read_sweep_file
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+_UNNAMED = "unnamed"
+"""In place of a name that cannot be told, while the other problems are looked for."""
 
 
 class StudySweep(Settings):
@@ -77,6 +80,7 @@ class Member:
     folder: Path
     best_point_of: str | None
     """Name of the sweep that hands it its point."""
+    scale: str | None
 
     def sweep(self, point: Point | None = None) -> Sweep:
         """Return the sweep, trying `point` alone if one is given.
@@ -88,7 +92,8 @@ class Member:
         return load_sweep(
             self.file,
             self.general + self.own + search,
-            {"name": self.name, "storage": str(self.folder.parent)},
+            {"name": self.name, "storage": str(self.folder.parent)}
+            | ({} if self.scale is None else {"scale": self.scale}),
         )
 
 
@@ -141,26 +146,33 @@ def load_study(
     folder = Path(settings.storage).expanduser().resolve() / name
     general = _overrides(settings.scales[scale]) if scale else []
     general += overrides or []
-    members: list[Member] = []
-    problems: list[str] = []
-    for place, one in enumerate(settings.sweeps):
-        try:
-            members.append(_member(one, path, folder, general))
-        except InputError as error:
-            problems += [f"sweeps[{place}].file: {error.subject}: {problem}" for problem in error.problems]
-    if not problems:
-        problems = _name_problems(settings, members)
-    if not problems:
-        problems = _sweep_problems(members)
+    members, problems = _members(settings, path, folder, general, scale)
+    problems += _name_problems(settings, members) + _point_problems(settings) + _sweep_problems(members)
     if problems:
         raise InputError(file.source, problems)
     return Study(name, scale, folder, members, settings.figures)
 
 
-def _member(one: StudySweep, path: Path, folder: Path, general: list[str]) -> Member:
-    file = path.parent / one.file
-    name = one.name or str(read_sweep_file(file).values.get("name"))
-    return Member(name, file, general, _overrides(one.set), folder / name, one.best_point_of)
+def _members(
+    settings: StudySettings, path: Path, folder: Path, general: list[str], scale: str | None
+) -> tuple[list[Member], list[str]]:
+    """Return the sweeps, and which of them have no name."""
+    members, problems = [], []
+    for i, one in enumerate(settings.sweeps):
+        file, name = path.parent / one.file, one.name
+        if name is None:
+            try:
+                name = read_sweep_file(file).values.get("name")
+            except InputError:  # told of with what is wrong in the sweep files
+                pass
+            else:
+                if not isinstance(name, str):
+                    name = None
+                    problems.append(f"sweeps[{i}].name: must be given, since {one.file} has no name for it")
+        name = name or _UNNAMED
+        own = _overrides(one.set)
+        members.append(Member(name, file, general, own, folder / name, one.best_point_of, scale))
+    return members, problems
 
 
 def _overrides(settings: Mapping[str, Any]) -> list[str]:
@@ -170,10 +182,11 @@ def _overrides(settings: Mapping[str, Any]) -> list[str]:
 def _name_problems(settings: StudySettings, members: list[Member]) -> list[str]:
     """Return names that occur twice or stand for no earlier sweep."""
     problems, earlier = [], list[str]()
+    all_named = all(member.name != _UNNAMED for member in members)  # or it may be the one that is meant
     for i, member in enumerate(members):
-        if member.name in earlier:
+        if member.name in earlier and member.name != _UNNAMED:
             problems.append(f"sweeps[{i}].name: {member.name!r} is another sweep's too; give it a name")
-        if member.best_point_of is not None and member.best_point_of not in earlier:
+        if all_named and member.best_point_of is not None and member.best_point_of not in earlier:
             there = ", ".join(earlier) or "none"
             problems.append(
                 f"sweeps[{i}].best_point_of: must be an earlier sweep ({there}), but got {member.best_point_of!r}"
@@ -182,17 +195,28 @@ def _name_problems(settings: StudySettings, members: list[Member]) -> list[str]:
     problems += [
         f"figures[{i}].sweep: must be one of {', '.join(earlier)}, but got {figure.sweep!r}"
         for i, figure in enumerate(settings.figures)
-        if figure.sweep not in earlier
+        if all_named and figure.sweep not in earlier
     ]
     return problems
 
 
+def _point_problems(settings: StudySettings) -> list[str]:
+    """Return names in figures' points that are no hyperparameters."""
+    return [
+        f"figures[{i}].point.{name}: no hyperparameter; {near(name, TUNABLE)}"
+        for i, figure in enumerate(settings.figures)
+        for name in figure.point or {}
+        if name not in TUNABLE
+    ]
+
+
 def _sweep_problems(members: list[Member]) -> list[str]:
-    """Return what is wrong with the sweep files, each problem once."""
-    problems: list[str] = []
-    for member in members:
+    """Return what is wrong with the sweep files, each problem once, with the first place in the study that it is of."""
+    problems: dict[str, int] = {}
+    for place, member in enumerate(members):
         try:
             trial_specs(member.sweep())
         except InputError as error:
-            problems += [f"{error.subject}: {problem}" for problem in error.problems]
-    return list(dict.fromkeys(problems))
+            for problem in error.problems:
+                problems.setdefault(f"{error.subject}: {problem}", place)
+    return [f"sweeps[{place}].file: {problem}" for problem, place in problems.items()]

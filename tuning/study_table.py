@@ -14,6 +14,7 @@ from tuning.ending import Ending, read_ending
 from tuning.files import write_table
 from tuning.intervals import wilson
 from tuning.results import STUDY, load, over_seeds
+from tuning.scale import shown
 from tuning.study_file import Figure, Member, Study
 from tuning.sweep_file import SWEEP_FILE
 from tuning.wording import percent
@@ -24,6 +25,8 @@ FIELDS = [
     ("run", pa.string()),
     ("sweep", pa.string()),
     ("trial", pa.int32()),
+    ("config_lr", pa.float64()),
+    ("config_step_size", pa.int32()),
     ("paper_val_accuracy", pa.float64()),
     ("paper_epoch", pa.int32()),
     ("paper_stopped", pa.string()),
@@ -44,7 +47,17 @@ FIELDS = [
     ("differs", pa.string()),
 ]
 
-_ELSEWHERE = ("name", "storage", "data.root", "data.transform", "resources", "faults", "track", "search")
+_ELSEWHERE = (
+    "name",
+    "storage",
+    "scale",
+    "data.root",
+    "data.transform",
+    "resources",
+    "faults",
+    "track",
+    "search",
+)
 """Settings that say where and how a sweep runs, not what it computes; points are compared by run."""
 
 
@@ -77,10 +90,13 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
             "paper: validation": _at(row["paper_val_accuracy"], row["paper_epoch"]),
             "paper: stopped": _said(row["paper_stopped"]),
             "paper: test": _share(row["paper_test_accuracy"]),
+            f"{ours}: pair": _pair(row),
             f"{ours}: validation": _at(row["val_accuracy"], row["epoch"]),
+            "validation, 95 % interval (Wilson)": _from_to(row["val_low"], row["val_high"]),
             f"{ours}: ended": _ended(row),
+            "why": _said(row["stop_reason"]),
             f"{ours}: test": _tested(row),
-            "95 % interval": _from_to(row["test_low"], row["test_high"]),
+            "test, 95 % interval (Wilson)": _from_to(row["test_low"], row["test_high"]),
         }
         for row in rows.to_dict("records")
     )
@@ -88,9 +104,9 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
 
 def study_table(rows: pd.DataFrame) -> Table:
     """Return `study.parquet`'s rows as a table for a terminal."""
-    shown = readable(rows)
-    table = Table(*shown.columns, box=None, pad_edge=False)
-    for row in shown.itertuples(index=False):
+    cells = readable(rows)
+    table = Table(*cells.columns, box=None, pad_edge=False)
+    for row in cells.itertuples(index=False):
         table.add_row(*map(Text, row))
     return table
 
@@ -123,12 +139,16 @@ def _ours(
         return {}
     row = trials.set_index("trial").loc[index].to_dict()
     ours: dict[str, Any] = {"trial": index}
-    ours |= {name: row[name] for name in ("epochs_run", "outcome", "stop_reason")}
+    names = ("config_lr", "config_step_size", "epochs_run", "outcome", "stop_reason")
+    ours |= {name: row[name] for name in names}
     if not pd.isna(row["best_val_accuracy"]):
         accuracy = float(row["best_val_accuracy"])
         low, high = wilson(accuracy, ending.val_images)
         ours |= {"val_accuracy": accuracy, "epoch": int(row["best_epoch"]), "val_low": low, "val_high": high}
-    if test is not None and index == ending.winner:
+    test = (
+        None if test is None else test[test["trial"] == index]
+    )  # another's stands until the winner's is there
+    if test is not None and len(test) and index == ending.winner:
         accuracy, std = over_seeds(test["test_accuracy"].tolist())
         low, high = wilson(accuracy, ending.test_images)
         ours |= {"test_accuracy": accuracy, "test_low": low, "test_high": high, "seeds": len(test)}
@@ -140,9 +160,14 @@ def _ours(
 def _trial(trials: pd.DataFrame, point: Mapping[str, Any]) -> int | None:
     """Return the trial that has these hyperparameters."""
     for row in trials.to_dict("records"):
-        if all(row[f"config_{name}"] == value for name, value in point.items()):
+        if all(row[_column(name)] == value for name, value in point.items()):
             return int(row["trial"])
     return None
+
+
+def _column(name: str) -> str:
+    """Return the column of `trials.parquet` that a hyperparameter is in."""
+    return name if name == "seed" else f"config_{name}"
 
 
 def _differs(member: Member) -> str:
@@ -162,6 +187,13 @@ def _is_in(key: str, section: str) -> bool:
 def _at(accuracy: float | None, epoch: float | None) -> str:
     at = "" if epoch is None or pd.isna(epoch) else f"at {int(epoch)}"
     return f"{_share(accuracy)} {at}".strip()
+
+
+def _pair(row: Mapping[Hashable, Any]) -> str:
+    """Return the learning rate and step size of our trial, which another sweep may have handed to it."""
+    if pd.isna(row["config_lr"]):
+        return ""
+    return f"{shown(row['config_lr'])}, {int(row['config_step_size'])}"
 
 
 def _ended(row: Mapping[Hashable, Any]) -> str:

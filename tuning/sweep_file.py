@@ -1,6 +1,5 @@
 """A sweep file as plain values that remember where they were written."""
 
-import difflib
 import re
 import warnings
 from collections.abc import Mapping
@@ -67,12 +66,6 @@ def read_sweep_file(
         file.values[key] = value
         file.origins[(key,)] = f"--{key}"
     return file
-
-
-def did_you_mean(key: str, known: list[str]) -> str:
-    """Return a hint for a misspelt key."""
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
-    return f"did you mean {close[0]!r}?" if close else f"the keys here are {', '.join(known)}"
 
 
 def _load(path: Path) -> Any:

@@ -13,9 +13,11 @@ from ray.tune.logger import TBXLoggerCallback
 from tuning.config import Sweep
 from tuning.outbox import Outbox
 from tuning.recorder import INDEX, Recorder
-from tuning.retrain import RetrainEnd
+from tuning.records import TrialRow
+from tuning.retrain import Retrained, RetrainEnd
 from tuning.selection import Pick
 from tuning.space import TrialSpec
+from tuning.told import Told
 from tuning.track_mlflow import MlflowTracker
 from tuning.track_wandb import WandbTracker
 from tuning.tracker import Tracker
@@ -32,14 +34,19 @@ def trackers(sweep: Sweep, folder: Path) -> list[Tracker]:
     """Return the trackers that a sweep asks for."""
     made: list[Tracker] = []
     if (mlflow := sweep.track.mlflow) is not None:
-        made.append(MlflowTracker(mlflow.uri, mlflow.experiment or sweep.name, sweep.name))
+        made.append(
+            MlflowTracker(mlflow.uri, mlflow.experiment or sweep.name, sweep.name, Told(folder, "mlflow"))
+        )
     if (wandb := sweep.track.wandb) is not None:
-        made.append(WandbTracker(folder, wandb.project, wandb.entity, wandb.mode, sweep.name))
+        told = Told(folder, "wandb")
+        made.append(WandbTracker(folder, wandb.project, wandb.entity, wandb.mode, sweep.name, told))
     return made
 
 
 class Tracking(tune.Callback):
     """Tells trackers what happens, each through an outbox of its own. Used as a context, which ends by sending what is left.
+
+    It begins with what a process before this one left untold of trials that had ended.
 
     Ray Tune calls it after the recorder, whose rows it passes on. An epoch reported again after a retry is not told
     again: by exactness it has the same figures.
@@ -63,6 +70,8 @@ class Tracking(tune.Callback):
         """What a person should know at the end: which trackers lack what. Complete once the context has ended."""
 
     def __enter__(self) -> "Tracking":
+        for index in [index for index in self._specs if self._recorder.has_ended(index)]:
+            self._tell_whole(index)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -106,18 +115,45 @@ class Tracking(tune.Callback):
     def retrained(
         self, spec: TrialSpec, pick: Pick, end: RetrainEnd, files: Sequence[Path], began: float
     ) -> None:
-        """Tell of a retrain that began at `began` (seconds since 1970) and has ended; see `Tracker.retrained`."""
-        self._tell(lambda one, when: one.retrained(spec, pick, end, files, began, when))
+        """Tell of a retrain that began at `began` (seconds since 1970) and has ended; see `Tracker.retrained`.
+
+        One that ended well and was told of by a process before this one is not told again.
+        """
+        line = f"retrain of trial {spec.index} at {pick.epoch}, seed {end.seed}: {type(end).__name__}"
+        for one, box in self._boxes:
+            if not (isinstance(end, Retrained) and line in one.told):
+                box.put(partial(_noted, one, line, one.retrained, spec, pick, end, files, began, time.time()))
 
     def _end(self, index: int) -> None:
         self._ended.add(index)
         row = self._recorder.trial(index)
-        self._tell(lambda one, when: one.end(row, when))
+        self._tell(lambda one, when: _noted(one, _line(row), one.end, row, when))
+
+    def _tell_whole(self, index: int) -> None:
+        """Tell of a trial that ended before this process began, whoever has not been told to its end."""
+        row, now = self._recorder.trial(index), time.time()
+        for one, box in self._boxes:
+            if _line(row) not in one.told:
+                box.put(partial(one.start, row.spec, now))
+                for epoch in self._recorder.of(index):
+                    box.put(partial(one.epoch, epoch, now))
+                box.put(partial(_noted, one, _line(row), one.end, row, now))
 
     def _tell(self, event: Callable[[Tracker, float], None]) -> None:
         now = time.time()
         for one, box in self._boxes:
             box.put(partial(event, one, now))
+
+
+def _noted(one: Tracker, line: str, event: Callable[..., None], *details: Any) -> None:
+    """Tell of an end, and write down that it is told."""
+    event(*details)
+    one.told.add(line)
+
+
+def _line(row: TrialRow) -> str:
+    """Return what is written down of a trial's end; one that goes on afterwards ends otherwise."""
+    return f"trial {row.spec.index} {row.outcome} at {row.epochs_run}"
 
 
 def _say(one: Tracker, warn: Callable[[str], None], error: Exception) -> None:

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_utils.errors import InputError
+from trainables.metrics import LR
 from tuning.reach import unreachable
 from tuning.records import EpochRow, Outcome, TrialRow
 from tuning.retrain import Retrained, RetrainEnd
 from tuning.selection import Pick
 from tuning.space import TrialSpec
+from tuning.told import Told
 from tuning.tracker import ended, measured, tested
 
 if TYPE_CHECKING:  # MLflow takes seconds to import: only a sweep that asks for it does
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -33,6 +36,10 @@ _STATUS = {
     Outcome.STOPPED_SCHEDULER: "KILLED",
     Outcome.ERRORED: "FAILED",
 }
+_KEY = "upsweep_run"
+"""The tag that a run is found by again, whatever a person has named it since."""
+_LAST = ("outcome", "stop_reason", "error")
+"""Tags of a run's end, which no longer hold once it goes on."""
 
 
 def check_mlflow(uri: str) -> None:
@@ -64,10 +71,11 @@ class MlflowTracker:
 
     name = "mlflow"
 
-    def __init__(self, uri: str, experiment: str, sweep: str):
-        self._uri, self._experiment, self._sweep = uri, experiment, sweep
+    def __init__(self, uri: str, experiment: str, sweep: str, told: Told):
+        self._uri, self._experiment, self._sweep, self.told = uri, experiment, sweep, told
         self._experiment_id: str | None = None
         self._runs: dict[int, str] = {}
+        self._epochs: dict[int, int] = {}
 
     def passing(self, error: Exception) -> bool:
         """Return whether the same call may succeed later: unless the server understood it and said no."""
@@ -79,14 +87,18 @@ class MlflowTracker:
         return isinstance(error, MlflowException | OSError)
 
     def start(self, spec: TrialSpec, when: float) -> None:
-        """Open a trial's run, with its hyperparameters as parameters."""
-        self._runs[spec.index] = self._open(
-            f"trial {spec.index}", when, spec.hyperparameters, {"trial": spec.index}
+        """Open a trial's run, with its hyperparameters as parameters; or go on with the one that there is."""
+        run = self._open(
+            self._key(spec), f"trial {spec.index}", when, spec.hyperparameters, {"trial": spec.index}
         )
+        points = _client(self._uri).get_metric_history(run, LR)
+        self._epochs[spec.index] = max((point.step for point in points), default=0)
+        self._runs[spec.index] = run
 
     def epoch(self, row: EpochRow, when: float) -> None:
         """Add an epoch's figures to the run's curves, at the step of its number."""
-        self._log(self._runs[row.trial], measured(row), when, step=row.epoch)
+        if row.epoch > self._epochs[row.trial]:
+            self._log(self._runs[row.trial], measured(row), when, step=row.epoch)
 
     def end(self, row: TrialRow, when: float) -> None:
         """Close a trial's run with how it ended and how good it was."""
@@ -101,10 +113,13 @@ class MlflowTracker:
         self, spec: TrialSpec, pick: Pick, end: RetrainEnd, files: Sequence[Path], began: float, when: float
     ) -> None:
         """Write a retrain as a run beneath its trial's: parameters, the test's figures, and the model's files."""
-        client, winner = _client(self._uri), self._runs[spec.index]
+        client, winner = _client(self._uri), self._find(self._key(spec))
         parameters = spec.hyperparameters | {"seed": end.seed, "epochs": pick.epoch}
-        tags = {"trial": spec.index, "mlflow.parentRunId": winner}
-        run = self._open(f"retrain seed {end.seed}", began, parameters, tags)
+        tags = {"trial": spec.index}
+        if winner is not None:  # unless a person has deleted it
+            tags["mlflow.parentRunId"] = winner.info.run_id
+        key = self.told.run_name("retrain", spec.index, pick.epoch, end.seed)
+        run = self._open(key, f"retrain seed {end.seed}", began, parameters, tags)
         figures, facts = tested(end)
         self._log(run, figures, when, step=pick.epoch)
         self._tag(run, facts)
@@ -113,14 +128,32 @@ class MlflowTracker:
         client.set_terminated(
             run, "FINISHED" if isinstance(end, Retrained) else "FAILED", _milliseconds(when)
         )
-        client.set_tag(winner, "winner", "true")
+        if winner is not None:
+            client.set_tag(winner.info.run_id, "winner", "true")
 
-    def _open(self, name: str, when: float, parameters: Mapping[str, Any], tags: Mapping[str, Any]) -> str:
+    def _key(self, spec: TrialSpec) -> str:
+        return self.told.run_name("trial", spec.index)
+
+    def _find(self, key: str) -> "Run | None":
+        found = _client(self._uri).search_runs([self._id()], f"tags.{_KEY} = '{key}'", max_results=1)
+        return found[0] if found else None
+
+    def _open(
+        self, key: str, name: str, when: float, parameters: Mapping[str, Any], tags: Mapping[str, Any]
+    ) -> str:
+        """Return a run, made if there is none of this key; one that had ended runs again."""
         from mlflow.entities import Param
 
         client = _client(self._uri)
-        texts = {key: str(value) for key, value in {"sweep": self._sweep, **tags}.items()}
-        run = str(client.create_run(self._id(), _milliseconds(when), texts, name).info.run_id)
+        if before := self._find(key):
+            run = str(before.info.run_id)
+            client.update_run(run, "RUNNING")
+            for tag in _LAST:
+                if tag in before.data.tags:
+                    client.delete_tag(run, tag)
+        else:
+            texts = {name: str(value) for name, value in {_KEY: key, "sweep": self._sweep, **tags}.items()}
+            run = str(client.create_run(self._id(), _milliseconds(when), texts, name).info.run_id)
         shown = [Param(key, "null" if value is None else str(value)) for key, value in parameters.items()]
         client.log_batch(run, params=shown)
         return run

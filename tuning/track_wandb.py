@@ -4,6 +4,7 @@ Ray's own callback is not used: it starts two processes a trial, and wants a key
 """
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +15,7 @@ from tuning.records import EpochRow, Outcome, TrialRow
 from tuning.retrain import Retrained, RetrainEnd
 from tuning.selection import Pick
 from tuning.space import TrialSpec
+from tuning.told import Told
 from tuning.tracker import ended, measured, tested
 
 if TYPE_CHECKING:  # only a sweep that asks for it imports it
@@ -59,9 +61,15 @@ class WandbTracker:
     name = "wandb"
 
     def __init__(
-        self, folder: Path, project: str, entity: str | None, mode: Literal["online", "offline"], sweep: str
+        self,
+        folder: Path,
+        project: str,
+        entity: str | None,
+        mode: Literal["online", "offline"],
+        sweep: str,
+        told: Told,
     ):
-        self._folder, self._sweep = folder, sweep
+        self._folder, self._sweep, self.told = folder, sweep, told
         self._where: dict[str, Any] = {"project": project, "entity": entity, "mode": mode}
         self._runs: dict[int, Run] = {}
 
@@ -70,12 +78,15 @@ class WandbTracker:
         return False
 
     def start(self, spec: TrialSpec, when: float) -> None:
-        """Open a trial's run, with its hyperparameters as configuration."""
-        self._runs[spec.index] = self._open(f"trial {spec.index}", "trial", spec.hyperparameters)
+        """Open a trial's run, with its hyperparameters as configuration; or go on with the one that there is."""
+        key = self.told.run_name("trial", spec.index)
+        self._runs[spec.index] = self._open(key, f"trial {spec.index}", "trial", spec.hyperparameters)
 
     def epoch(self, row: EpochRow, when: float) -> None:
         """Add an epoch's figures to the run's history, at the step of its number."""
-        self._runs[row.trial].log(measured(row), step=row.epoch)
+        run = self._runs[row.trial]
+        if row.epoch >= run.starting_step:  # of one gone on with online: the first that its server lacks
+            run.log(measured(row), step=row.epoch)
 
     def end(self, row: TrialRow, when: float) -> None:
         """Close a trial's run with how it ended and how good it was."""
@@ -89,7 +100,8 @@ class WandbTracker:
     ) -> None:
         """Write a retrain as a run of its own, with the model as an artifact."""
         parameters = spec.hyperparameters | {"seed": end.seed, "epochs": pick.epoch, "trial": spec.index}
-        run = self._open(f"retrain seed {end.seed}", "retrain", parameters)
+        key = self.told.run_name("retrain", spec.index, pick.epoch, end.seed)
+        run = self._open(key, f"retrain seed {end.seed}", "retrain", parameters)
         figures, facts = tested(end)
         run.summary.update(figures | facts)
         run.tags = (str(facts["outcome"]),)
@@ -100,8 +112,16 @@ class WandbTracker:
             run.log_artifact(artifact)
         run.finish(exit_code=int(not isinstance(end, Retrained)))
 
-    def _open(self, name: str, kind: str, config: Mapping[str, Any]) -> "Run":
+    def _open(self, key: str, name: str, kind: str, config: Mapping[str, Any]) -> "Run":
+        """Return a run, by the id `key`.
+
+        Offline none can be gone on with. As all of it is told again, it is written anew in place of the file before.
+        """
         wandb = _import()
+        offline = self._where["mode"] == "offline"
+        if offline:
+            for before in (self._folder / "wandb").glob(f"offline-run-*-{key}"):
+                shutil.rmtree(before)
         settings = wandb.Settings(
             silent=True,
             console="off",
@@ -112,6 +132,8 @@ class WandbTracker:
             **self._where,
             dir=self._folder,
             group=self._sweep,
+            id=key,
+            resume=None if offline else "allow",
             name=name,
             job_type=kind,
             config=dict(config),

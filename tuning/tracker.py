@@ -9,6 +9,7 @@ from tuning.records import EpochRow, Outcome, TrialRow
 from tuning.retrain import Diverged, Failed, RetrainEnd
 from tuning.selection import Pick
 from tuning.space import TrialSpec
+from tuning.told import Told
 
 FIGURES = (LR, TRAIN_LOSS, VAL_LOSS, VAL_ACCURACY, SECONDS, IMAGES_PER_SECOND)
 """What is a curve: the figures of `epochs.parquet`."""
@@ -17,11 +18,14 @@ FIGURES = (LR, TRAIN_LOSS, VAL_LOSS, VAL_ACCURACY, SECONDS, IMAGES_PER_SECOND)
 class Tracker(Protocol):
     """One run a trial and one a retrain, told in order from one thread; `when` is in seconds since 1970.
 
+    After a resume, or a try that failed, what was told before may come again: it goes to the same run, and adds nothing.
     Methods may wait, and raise whatever they like.
     """
 
     name: str
     """Its key in the sweep file's `track`."""
+    told: Told
+    """What it has been told to the end, in this process or one before."""
 
     def passing(self, error: Exception) -> bool:
         """Return whether a call that raised this may succeed later."""
@@ -30,7 +34,7 @@ class Tracker(Protocol):
         """Take in that a trial starts."""
 
     def epoch(self, row: EpochRow, when: float) -> None:
-        """Take in an epoch of a trial; each comes once."""
+        """Take in an epoch of a trial; in one process each comes once."""
 
     def end(self, row: TrialRow, when: float) -> None:
         """Take in that a trial has ended."""

@@ -10,7 +10,6 @@ from data_utils.errors import InputError
 from tests.tuning.rows import curve, specs
 from tests.tuning.sweeps import write_sweep
 from tuning.analysis import (
-    NEVER_WINS,
     best_epochs,
     best_trials,
     class_accuracy,
@@ -24,6 +23,7 @@ from tuning.frames import Frames
 from tuning.records import Outcome, trial_row
 from tuning.results import load, write_epochs, write_trials
 from tuning.selection import pick
+from tuning.winning import NEVER_WINS
 
 
 def write_curves(folder: Path, *curves: list[float | None], running: bool = False) -> Frames:

@@ -21,6 +21,7 @@ from data_utils.prepared import prepare
 from trainables.learner import Learner
 from trainables.metrics import PROFILE
 from trainables.models import build
+from trainables.precision import used_precision
 from trainables.recipe import Recipe
 from trainables.toy import ToyTrainable
 from tuning.config import Sweep, load_sweep
@@ -105,6 +106,11 @@ def test_a_sweep_leaves_its_files(short: Path) -> None:
     ]  # fmt: skip
 
 
+def test_the_report_knows_that_the_sweep_has_ended(short: Path) -> None:
+    """It is written after `ended.json`."""
+    assert "has not ended" not in (short / "report.html").read_text(encoding="utf-8")
+
+
 def test_every_trial_has_a_tensorboard_file_and_no_checkpoint_is_left(short: Path) -> None:
     """Ray's own logger writes the first; checkpoints were taken, and a finished trial needs none."""
     trials = load(short).trials
@@ -122,6 +128,7 @@ def test_every_trial_has_a_tensorboard_file_and_no_checkpoint_is_left(short: Pat
 def test_the_model_is_saved_with_what_it_takes_to_use_it(short: Path) -> None:
     """Built from its card and loaded, it gives the recorded test accuracy."""
     card = json.loads((short / "model.json").read_text())
+    assert card["precision"] == used_precision("auto", torch.device("cpu"))
     frames, data = load(short), prepare("sample", resize=card["transform"]["resize"])
     assert card["classes"] == data.classes
     model = build(card["arch"], len(card["classes"]), short / "model.safetensors", hidden=card["hidden"])

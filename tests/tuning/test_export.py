@@ -44,11 +44,11 @@ def test_an_unknown_column_is_named_with_those_near(frames: Frames) -> None:
     """Or with all, if none is near."""
     trials = frames.read("trials")
     with pytest.raises(
-        InputError, match=r"--sort: no column 'accuracy' .*; did you mean best_val_accuracy\?"
+        InputError, match=r"--sort: no column 'accuracy' .*; did you mean 'best_val_accuracy'\?"
     ):
         sort_trials(trials, "accuracy")
     with pytest.raises(
-        InputError, match=r"no column 'xyz' in the trials table; there is sweep, trial, config_lr"
+        InputError, match=r"no column 'xyz' in the trials table; there are sweep, trial, config_lr"
     ):
         sort_trials(trials, "xyz")
 

@@ -18,6 +18,7 @@ from data_utils.errors import InputError
 from tests.conftest import save_image
 from tests.tuning.rows import curve, specs
 from tuning.config import StopSettings
+from tuning.ending import Ending, write_ending
 from tuning.records import EpochRow, trial_row
 from tuning.report import render, write_report
 from tuning.report_overview import OverviewPage
@@ -25,6 +26,7 @@ from tuning.report_style import Plot, figure
 from tuning.report_table import Table
 from tuning.results import write_epochs, write_predictions, write_test, write_trials
 from tuning.retrain import Retrained
+from tuning.selection import pick
 
 EVIL = "<script>alert(1)</script>"
 BREAKOUT = '</script><img src="https://example.com/x">'
@@ -41,6 +43,7 @@ def write_sweep(
     tests: int = 1,
     retrain: Any = "default",
     root: Path | None = None,
+    ended: bool = True,
 ) -> Path:
     """Write a sweep's tables and settings, tested on six images of three classes of which one is right."""
     folder.mkdir(parents=True)
@@ -66,8 +69,12 @@ def write_sweep(
             versions={"torch": "2"}, state={},
         )  # fmt: skip
         retrained = [replace(one, seed=seed, accuracy=1 / 3 + seed / 10) for seed in range(tests)]
-        write_test(folder, "s", specs()[0], retrained)
+        best = pick(trials, [row for rows in curves for row in rows])
+        assert best is not None
+        write_test(folder, "s", trials[best.trial].spec, retrained)
         write_predictions(folder, "s", retrained)
+    if ended:
+        write_ending(folder, Ending(True, 0, 2, train_images=4, val_images=4, test_images=6))
     return folder
 
 

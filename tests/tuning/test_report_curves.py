@@ -1,12 +1,16 @@
 """Learning curves: which trial is which line, and where each ends."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
-from tests.tuning.rows import curve
+from tests.tuning.rows import curve, specs
 from tests.tuning.test_report import write_sweep
+from tuning.config import StopSettings
+from tuning.records import trial_row
 from tuning.report_curves import curves, curves_table
 from tuning.report_style import styles
 from tuning.results import load
@@ -46,6 +50,19 @@ def test_the_learning_rate_is_a_staircase(tmp_path: Path) -> None:
     lines, *_ = drawn(tmp_path, [2])["curve-lr"]
     assert lines["line"]["shape"] == "hv"
     assert list(lines["y"]) == [0.1, 0.1, None, 0.1, 0.1, None]
+
+
+@pytest.mark.parametrize(("rates", "axis"), [([0.1, 0.0], [-1.5, -0.5]), ([0.0, 0.0], None)])
+def test_a_rate_that_has_underflowed_has_no_place_by_logarithm(
+    rates: list[float], axis: list[float] | None
+) -> None:
+    """0.1 lies in the middle of its axis; with no other rate than 0 the axis is linear."""
+    rows = [replace(row, lr=lr) for row, lr in zip(curve(0, 0.5, 0.5), rates, strict=True)]
+    trial = trial_row(specs()[0], rows, sweep="s", stop=StopSettings(), max_epochs=2, worker=None, error=None)
+    epochs = pd.DataFrame([vars(row) for row in rows])
+    trials = pd.DataFrame([{**vars(trial), "trial": 0, "outcome": str(trial.outcome)}])
+    (plot,) = [one for one in curves(epochs, trials, styles([0])) if one.name == "curve-lr"]
+    assert plot.figure.to_plotly_json()["layout"]["yaxis"].get("range") == axis
 
 
 def test_a_long_table_is_thinned_and_says_so() -> None:

@@ -32,6 +32,13 @@ def test_a_row_a_sweep_linked_to_its_report_if_there_is_one(tmp_path: Path) -> N
     assert page.lead == "3 sweeps, 1 with a test."
 
 
+def test_what_is_no_sweep_is_not_listed(tmp_path: Path) -> None:
+    """Hidden folders, and what Ray keeps within a sweep's; as `upsweep results` has it."""
+    for name in ("a", ".trash/b", "a/ray/c"):
+        write_all(tmp_path / name)
+    assert [row[0].text for row in overview_page(tmp_path, tmp_path).sweeps.rows] == ["a"]
+
+
 def test_different_splits_are_pointed_out(tmp_path: Path) -> None:
     """Their accuracies are of different images."""
     for name in ("a", "b"):

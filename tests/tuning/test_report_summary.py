@@ -7,7 +7,10 @@ import pytest
 
 from tests.tuning.rows import curve
 from tests.tuning.test_report import write_sweep
+from tuning.ending import Ending, write_ending
+from tuning.report_overview import overview_page
 from tuning.report_summary import Tile, facts_table, lead, notes, seeds_table, tiles
+from tuning.report_sweep import sweep_page
 from tuning.results import load
 
 INTERRUPTED = [
@@ -67,6 +70,30 @@ def test_what_is_missing_is_said(
 ) -> None:
     """With why, as far as the files tell."""
     assert notes(load(write_sweep(tmp_path / "s", curves, **options)), settings) == said
+
+
+@pytest.mark.parametrize("curves", [[DONE], [[]]], ids=["no-retrain-yet", "no-epoch-yet"])
+def test_a_sweep_that_has_not_ended_lacks_nothing_yet(tmp_path: Path, curves: Any) -> None:
+    """It may be running, or was killed: the ending that is not there tells it from one that went wrong."""
+    folder = write_sweep(tmp_path / "s", curves, tests=0, ended=False, errors={0: "boom"})
+    assert sweep_page(folder).notes[-1] == (
+        "The sweep has not ended: these are its rows so far. If it is not running, `upsweep resume` goes on with it."
+    )
+    assert "No winner" not in " ".join(sweep_page(folder).notes)
+    write_ending(folder, Ending(True, 0, 3, 1, 1, 1))
+    assert sweep_page(folder).notes[-1].startswith("No ")
+
+
+def test_a_test_of_another_trial_than_the_winner_is_not_shown(tmp_path: Path) -> None:
+    """A resume that picks another leaves it until that one's is there, or if its retrain fails."""
+    folder = write_sweep(tmp_path / "s", [DONE, curve(1, 0.9, 0.9, 0.9)])
+    assert sweep_page(folder).tiles[0].name == "test accuracy"
+    load(folder).read("test").assign(trial=0).to_parquet(folder / "test.parquet")
+    page = sweep_page(folder)
+    assert [tile.name for tile in page.tiles] == ["best validation accuracy"]
+    assert page.classes == []
+    assert page.notes == ["No test: the winner was not retrained, or its retrain diverged or failed."]
+    assert overview_page(tmp_path, tmp_path).lead == "1 sweep, 0 with a test."
 
 
 def test_one_retrain_leads_with_its_test(tmp_path: Path) -> None:

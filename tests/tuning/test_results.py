@@ -38,7 +38,7 @@ def write_all(folder: Path) -> None:
         for s in specs()
     ]
     write_trials(folder, rows)
-    write_test(folder, "s", specs()[1], [RETRAINED])
+    write_test(folder, "s", specs()[0], [RETRAINED])
     write_predictions(folder, "s", [RETRAINED])
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from tests.conftest import Run
 from tuning.config import Settings, Sweep
 from tuning.settings_page import settings_page
+from tuning.study_file import Study
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -41,6 +42,16 @@ def test_a_row_has_type_default_bounds_and_text() -> None:
     )
 
 
+def test_a_study_file_has_its_keys_too() -> None:
+    """Of its sweeps and figures as well."""
+    assert row("sweeps.best_point_of").startswith(
+        "| `sweeps.best_point_of` | text or null | `null` |  | An earlier"
+    )
+    assert row("figures.test_accuracy") == (
+        "| `figures.test_accuracy` | number or null | `null` | at least 0, at most 1 | On test. |"
+    )
+
+
 def test_hyperparameters_and_operations_are_explained() -> None:
     """With the settings that they are, and their parameters' defaults."""
     assert row("batch_size") == "| `batch_size` | `data.batch_size` |"
@@ -52,6 +63,6 @@ def test_every_setting_says_what_it_is() -> None:
     """No row is without text, and no class is left out."""
     rows = [line for line in settings_page().splitlines() if line.startswith("| `")]
     assert not [line for line in rows if line.endswith("|  |")]
-    of_sweeps = [one for one in Settings.__subclasses__() if one.__module__ == Sweep.__module__]
-    fields = {name for one in of_sweeps for name in one.model_fields}
+    assert {one.__module__ for one in Settings.__subclasses__()} == {Sweep.__module__, Study.__module__}
+    fields = {name for one in Settings.__subclasses__() for name in one.model_fields}
     assert fields == {line.split("`")[1].rpartition(".")[2] for line in rows if line.count(" | ") == 4}

@@ -101,15 +101,18 @@ def test_the_table_has_the_papers_figures_beside_ours(study: StudyResult) -> Non
 
 def test_the_table_is_shown_with_blanks_for_what_is_not_there(study: StudyResult) -> None:
     """As a person reads it, whatever the paper or we have no figure for."""
-    console = Console(width=200, record=True, file=io.StringIO())
+    console = Console(width=320, record=True, file=io.StringIO())
     console.print(study_table(rows(study)))
     lines = [line.split() for line in console.export_text().splitlines()]
     assert "run paper: validation" in " ".join(lines[0])
-    assert "ours (small): validation ours (small): ended" in " ".join(lines[0])
+    assert "ours (small): validation validation, 95 % interval (Wilson) ours (small): ended why" in " ".join(
+        lines[0]
+    )
     (best,) = [line for line in lines if line[:2] == ["first", "(0.01)"]]
     assert best[2:9] == ["50.00", "%", "at", "9", "never", "25.00", "%"]
     (nan,) = [line for line in lines if line[:2] == ["first", "(1e25)"]]
-    assert nan == ["first", "(1e25)", "NaN", "at", "1", "diverged", "at", "1"]
+    said = ["train_loss:", "not", "finite", "at", "epoch", "1"]
+    assert nan == ["first", "(1e25)", "NaN", "at", "1", "1e+25,", "30", "diverged", "at", "1", *said]
     assert ["hopeless"] in lines
 
 

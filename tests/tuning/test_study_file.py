@@ -78,6 +78,10 @@ def test_a_study_is_told_from_a_sweep(file: Path) -> None:
             "must be an earlier sweep (first), but got 'third'",
         ),
         (("sweep: first", "sweep: frist"), "figures[0].sweep: must be one of first, second, but got 'frist'"),
+        (
+            ("point: {lr: 0.1}", "point: {lrr: 0.1}"),
+            "figures[0].point.lrr: no hyperparameter; did you mean 'lr'?",
+        ),
         (("0.5}", "50}"), "figures[0].test_accuracy: must be at most 1.0, but got 50"),
         (("file: sweep.yaml, name", "file: none.yaml, name"), "no such sweep file"),
         (
@@ -94,6 +98,38 @@ def test_what_is_wrong_is_named(file: Path, change: tuple[str, str], problem: st
     with pytest.raises(InputError) as caught:
         load_study(file)
     assert problem in str(caught.value)
+
+
+def test_a_sweep_file_without_a_name_needs_one_here(file: Path) -> None:
+    """Rather than to be called None."""
+    bare = file.with_name("sweep.yaml")
+    bare.write_text(SWEEP.replace("name: first\n", ""))
+    with pytest.raises(InputError) as caught:
+        load_study(file)
+    assert caught.value.problems == ("sweeps[0].name: must be given, since sweep.yaml has no name for it",)
+    file.write_text(STUDY.replace("{file: sweep.yaml, set", "{file: sweep.yaml, name: first, set"))
+    assert [member.name for member in load_study(file).members] == ["first", "second"]
+
+
+def test_what_is_wrong_in_several_files_is_named_at_once(file: Path) -> None:
+    """Those that cannot be read, wrong settings, and names; what hangs on a name that is not known is not judged."""
+    file.write_text("""name: all
+sweeps:
+  - {file: none.yaml}
+  - {file: broken.yaml}
+  - {file: sweep.yaml, name: a, set: {train.gama: 1.0}, best_point_of: whichever}
+  - {file: sweep.yaml, name: a}
+figures:
+  - {run: x, sweep: whichever, point: {config_lr: 0.1}}
+""")
+    file.with_name("broken.yaml").write_text("name: [")
+    with pytest.raises(InputError) as caught:
+        load_study(file)
+    said = [problem.replace(f"{file.parent}/", "") for problem in caught.value.problems]
+    assert [problem.split(":")[0] for problem in said] == [
+        "sweeps[3].name", "figures[0].point.config_lr", "sweeps[0].file", "sweeps[1].file", "sweeps[2].file",
+    ]  # fmt: skip
+    assert [problem.split(":")[1] for problem in said[2:]] == [" none.yaml", " broken.yaml", " sweep.yaml"]
 
 
 def test_a_scale_that_is_none_is_refused(file: Path) -> None:

@@ -1,0 +1,43 @@
+"""The tables of a running sweep: after a resume, and on a disk that takes nothing."""
+
+from pathlib import Path
+
+from tests.tuning.rows import curve, specs
+from tuning.config import Sweep
+from tuning.live_tables import LiveTables
+from tuning.recorder import Recorder
+from tuning.results import load, write_epochs
+
+SWEEP = Sweep.model_validate(
+    {"name": "s", "data": {"root": "x"}, "model": {"arch": "alexnet"}, "search": {"points": [{}]}}
+)
+BEFORE = curve(0, 0.1, 0.2) + curve(1, 0.3, None) + curve(2, 0.5)
+
+
+def resumed(*ran: int) -> Recorder:
+    """Return what a resume knows whose trial 0 had ended, and whose trial 1 has come to these epochs again."""
+    recorder = Recorder(SWEEP, specs(3))
+    recorder.restore(0, BEFORE[:2], None, {})
+    recorder.of(1).extend(BEFORE[1 + epoch] for epoch in ran)
+    return recorder
+
+
+def test_a_resume_shows_no_fewer_epochs_than_there_were(tmp_path: Path) -> None:
+    """Neither before its trials have come to them again, nor after the first of them has; none twice."""
+    write_epochs(tmp_path, BEFORE)
+    before = load(tmp_path).read("epochs")
+    for ran in ((), (1,), (1, 2)):
+        LiveTables(tmp_path, resumed(*ran), lambda _: None).on_step_end(0, [])
+        assert load(tmp_path).read("epochs").equals(before), ran
+
+
+def test_a_disk_that_takes_nothing_is_told_of_once(tmp_path: Path) -> None:
+    """Here it has no folder to write to; the sweep goes on."""
+    said: list[str] = []
+    tables = LiveTables(tmp_path / "gone", resumed(), said.append)
+    for step in range(2):
+        tables._due = 0.0
+        tables.on_step_end(step, [])
+    (warning,) = said
+    assert warning.startswith("the tables so far cannot be written ([Errno 2]")
+    assert warning.endswith("; the sweep goes on")

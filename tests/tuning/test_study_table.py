@@ -1,0 +1,98 @@
+"""The study's table from made-up sweeps, without running any."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tests.tuning.rows import curve
+from tests.tuning.test_results import RETRAINED
+from tuning.config import load_sweep
+from tuning.ending import Ending, write_ending
+from tuning.records import trial_row
+from tuning.report_sweep import sweep_page
+from tuning.results import load_study_rows, write_test, write_trials
+from tuning.scaled import scaled, scaled_notes
+from tuning.space import trial_specs
+from tuning.study_file import Study, load_study
+from tuning.study_table import readable, write_study
+
+SWEEP = """name: first
+data: {root: sample}
+model: {arch: alexnet}
+train: {max_epochs: 2}
+search: {points: [{lr: 0.1, seed: 1}, {lr: 0.1, seed: 2}]}
+"""
+STUDY = """name: one
+sweeps: [{file: sweep.yaml}]
+figures:
+  - {run: winner, sweep: first}
+  - {run: seed 1, sweep: first, point: {seed: 1}}
+"""
+
+
+def ended(folder: Path, tested: int) -> Study:
+    """Return a study whose sweep has ended with trial 1 as its winner and a test of trial `tested`."""
+    (folder / "sweep.yaml").write_text(SWEEP)
+    (folder / "study.yaml").write_text(STUDY)
+    study = load_study(folder / "study.yaml", given={"storage": str(folder)})
+    (member,) = study.members
+    member.folder.mkdir(parents=True)
+    (member.folder / "sweep.yaml").write_text(SWEEP)
+    sweep = load_sweep(folder / "sweep.yaml")
+    specs = trial_specs(sweep)
+    rows = [
+        trial_row(spec, epochs, sweep="first", stop=sweep.stop, max_epochs=2, worker=None, error=None)
+        for spec, epochs in zip(specs, (curve(0, 0.25, 0.25), curve(1, 0.25, 0.5)), strict=True)
+    ]
+    write_trials(member.folder, rows)
+    write_test(member.folder, "first", specs[tested], [RETRAINED])
+    write_ending(member.folder, Ending(True, 1, 2, train_images=4, val_images=4, test_images=2))
+    return study
+
+
+def table(study: Study) -> dict[str, Any]:
+    """Return the rows that are written, by run."""
+    write_study(study)
+    rows = load_study_rows(study.folder)
+    assert rows is not None
+    return {row["run"]: row for row in rows.to_dict("records")}
+
+
+def test_a_figures_trial_is_found_by_its_seed_too(tmp_path: Path) -> None:
+    """Whose column is called `seed` alone; the test is the winner's."""
+    rows = table(ended(tmp_path, tested=1))
+    assert (rows["seed 1"]["trial"], rows["winner"]["trial"]) == (0, 1)
+    assert rows["winner"]["test_accuracy"] == 0.5
+    assert pd.isna(rows["seed 1"]["test_accuracy"])
+
+
+def test_the_table_shows_pair_reason_and_intervals(tmp_path: Path) -> None:
+    """Of both accuracies, labelled: by Wilson 2 of 4 images are 15 % to 85 %, 1 of 2 is 9.45 % to 90.55 %."""
+    study = ended(tmp_path, tested=1)
+    write_study(study)
+    rows = load_study_rows(study.folder)
+    assert rows is not None
+    shown = readable(rows).iloc[0]
+    assert shown["ours: pair"] == "0.1, 30"
+    assert shown["validation, 95 % interval (Wilson)"] == "15.00 % to 85.00 %"
+    assert shown["test, 95 % interval (Wilson)"] == "9.45 % to 90.55 %"
+    assert shown["why"] == "2 epochs done, as many as there were to do"
+
+
+def test_a_scaled_sweep_says_so_itself(tmp_path: Path) -> None:
+    """In its settings, its report and `upsweep results`, which a study's table does not go with; another is silent."""
+    study = ended(tmp_path, tested=1)
+    member = replace(study.members[0], scale="small")
+    assert scaled_notes(study.folder) == []
+    (member.folder / "sweep.yaml").write_text(f"{SWEEP}scale: {member.sweep().scale}\n")
+    assert scaled_notes(study.folder) == [f"first: {scaled('small')}"]
+    assert sweep_page(member.folder).notes[0] == (
+        "This is a smaller version of its study (small), whose figures are not those of the whole."
+    )
+
+
+def test_a_test_of_another_trial_is_no_figure_of_the_winner(tmp_path: Path) -> None:
+    """As a resume leaves it that picked another winner."""
+    assert pd.isna(table(ended(tmp_path, tested=0))["winner"]["test_accuracy"])
