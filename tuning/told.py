@@ -3,8 +3,8 @@
 import uuid
 from pathlib import Path
 
-from tuning.journal import FOLDER
 from tuning.files import aside
+from tuning.journal import FOLDER
 
 
 class Told:
