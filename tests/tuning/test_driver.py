@@ -255,7 +255,8 @@ def test_a_retrain_that_fails_loses_no_other(tmp_path: Path, monkeypatch: pytest
     assert not result.ok
     kept, failed = result.retrained
     assert isinstance(kept, Retrained)
-    assert failed == Failed(1, "MemoryError: out of memory, as told")
+    lower = "lower resources.max_concurrent, so that fewer trials run at once, or data.batch_size, data.eval_batch_size or data.image_size"
+    assert failed == Failed(1, f"MemoryError: out of memory, as told; {lower}")
     frames = load(result.folder)
     assert frames.test is not None
     assert frames.test["seed"].tolist() == [0]

@@ -132,6 +132,21 @@ def test_bad_input_is_tried_again_once(tmp_path: Path) -> None:
     ]
 
 
+def test_memory_that_runs_out_says_what_to_lower(tmp_path: Path) -> None:
+    """In the trial's row; the other goes on."""
+    fails = {"2": "memory"}
+    recorder, _, _ = run_failing(
+        tmp_path, {"kind": "rise", "fails": fails}, {"kind": "flat"}, max_failures=0
+    )
+    failed, other = recorder.trials()
+    assert (failed.outcome, other.outcome) == (Outcome.ERRORED, Outcome.STOPPED_UP)
+    assert failed.error is not None
+    assert failed.error.startswith(
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB, as told; lower data.batch_size, "
+        "data.eval_batch_size or data.image_size, or raise resources.gpus, so that fewer trials share a GPU (whole story: "
+    )
+
+
 class Killer(tune.Callback):
     """Kills the worker of trials that have reported an epoch, once each."""
 
