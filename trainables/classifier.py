@@ -11,6 +11,7 @@ from data_utils.errors import InputError
 from data_utils.sealed_json import read_sealed, sealed
 from trainables.metrics import (
     DEVICE,
+    GIVEN,
     SECONDS_CHECKPOINT,
     SECONDS_DATA,
     SECONDS_START,
@@ -72,7 +73,8 @@ class ClassifierTrainable(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Return the next epoch's `EpochMetrics` with the device's name: one that is given, or trained and validated."""
         place = len(self._results)
-        if place < len(self._given):
+        given = place < len(self._given)
+        if given:
             result, checkpoint = self._given[place], False
         else:
             if not hasattr(self, "_learner"):
@@ -83,7 +85,7 @@ class ClassifierTrainable(tune.Trainable):
             checkpoint = self._checkpoint_is_due()
         self._results.append(result)
         done = len(self._results) >= self._max_epochs
-        return result | {"done": done, SHOULD_CHECKPOINT: checkpoint and not done}
+        return result | {"done": done, SHOULD_CHECKPOINT: checkpoint and not done, GIVEN: given}
 
     def _train_and_validate(self) -> dict[str, Any]:
         from trainables.precision import device_name

@@ -1,6 +1,8 @@
 """The command `upsweep`."""
 
 import logging
+import shlex
+import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -61,7 +63,7 @@ def resume(
     ],
 ) -> None:
     """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
-    with _input_errors():
+    with _input_errors(shlex.join(["upsweep", "resume", str(folder)])):
         from tuning.ending import read_ending
         from tuning.journal import FOLDER as JOURNAL
         from tuning.sweep_file import SWEEP_FILE
@@ -94,7 +96,7 @@ def run(
     """Run a sweep: its trials, the winner's retrain, the test.
 
     Exits with 0; 1 when trials or the retrain failed or every trial diverged; 2 for input that cannot be used; 130 when
-    interrupted.
+    interrupted, by Ctrl-C or SIGTERM.
     """
     with _input_errors():
         sweep = _load(file, overrides, storage, name)
@@ -118,7 +120,8 @@ def study(
     Exits as `run` does.
     """
     console = _console()
-    with _input_errors():
+    again = shlex.join(["upsweep", *(word for word in sys.argv[1:] if word != "--overwrite")])
+    with _input_errors(again):
         from tuning.study_file import load_study
 
         loaded = load_study(file, overrides, scale, _given(storage, name))
@@ -131,9 +134,7 @@ def study(
     for left, why in result.left_out.items():
         console.print(f"{left} was left out: {why}", style="red", soft_wrap=True)
     if result.interrupted:
-        console.print(
-            "interrupted: call it again to go on with what is not done", style="red", soft_wrap=True
-        )
+        console.print(f"interrupted; go on with: {again}", style="red", soft_wrap=True)
     raise typer.Exit(INTERRUPTED if result.interrupted else 0 if result.ok else 1)
 
 
@@ -299,6 +300,7 @@ def main() -> None:
     logging.getLogger("ray").setLevel(
         logging.CRITICAL
     )  # what a trial raised is told in our own words, with its place
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # KeyboardInterrupt, as at Ctrl-C
     app()
 
 

@@ -16,9 +16,11 @@ from data_utils.errors import InputError
 from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
+from tuning.broken_off import saying_how_to_go_on
 from tuning.config import Sweep
 from tuning.ending import Ending, write_ending
 from tuning.files import aside
+from tuning.interrupts import Interrupts
 from tuning.journal import FOLDER as JOURNAL
 from tuning.journal import Journal, checkpoints, restore
 from tuning.live_tables import LiveTables
@@ -30,8 +32,8 @@ from tuning.records import Outcome, TrialRow, make_stopper
 from tuning.results import write_epochs, write_skipped, write_trials
 from tuning.retrain import Failed, Retrained, RetrainEnd
 from tuning.retraining import last_line, retrain_all
-from tuning.selection import Pick, pick
 from tuning.retries import Retries
+from tuning.selection import Pick, pick
 from tuning.sharing import Inheritance, Sharing, forks
 from tuning.space import TrialSpec
 from tuning.sweep_file import SWEEP_FILE
@@ -87,6 +89,8 @@ def run(
 
     Raises:
         InputError: something the sweep needs is missing or does not fit; nothing has been trained.
+        KeyboardInterrupt: by Ctrl-C or SIGTERM, unless trials ran, which end by themselves at the first; with how to
+            go on if the folder is there.
     """
     todo = plan(sweep, overwrite=overwrite or resume)  # before Ray, which takes seconds to start
     recorder, own = Recorder(sweep, todo.trials), dict[int, Inheritance]()
@@ -96,17 +100,24 @@ def run(
         own = checkpoints(sweep.folder, [t for t in todo.trials if not recorder.has_ended(t.index)])
     cluster.start()
     todo = plan(sweep, overwrite=overwrite or resume)  # again, by what the cluster really has
-    with Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress:
+    with (
+        Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress,
+        Interrupts(progress.warn) as interrupts,
+    ):
         folder = _prepare(todo, progress, overwrite, resume)
-        with Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking:
-            _run_left(todo, folder, recorder, own, [progress, tracking], progress)
-            epochs, trials = recorder.epochs, recorder.trials()
-            write_epochs(folder, epochs)
-            write_trials(folder, trials)
-            winner = pick(trials, epochs) if recorder.all_ended else None
-            retrained = retrain_all(todo, folder, winner, progress, tracking) if winner else []
-        try_report(folder, progress.stage)
-    result = SweepResult(folder, trials, winner, retrained, not recorder.all_ended, tracking.missing)
+        with saying_how_to_go_on(folder):
+            with Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking:
+                _run_left(todo, folder, recorder, own, [progress, tracking], progress, interrupts)
+                epochs, trials = recorder.epochs, recorder.trials()
+                write_epochs(folder, epochs)
+                write_trials(folder, trials)
+                interrupted = interrupts.requested or not recorder.all_ended
+                winner = None if interrupted else pick(trials, epochs)
+                retrained = (
+                    retrain_all(todo, folder, winner, progress, tracking, interrupts) if winner else []
+                )
+            try_report(folder, progress.stage)
+    result = SweepResult(folder, trials, winner, retrained, interrupted, tracking.missing)
     if not result.interrupted:
         write_ending(folder, _ending(todo, result))
         if not result.failed:
@@ -121,6 +132,7 @@ def _run_left(
     own: dict[int, Inheritance],
     watching: list[tune.Callback],
     progress: Progress,
+    interrupts: Interrupts,
 ) -> None:
     """Run the trials that have not ended before."""
     sweep, most = todo.sweep, todo.sweep.train.max_epochs
@@ -129,7 +141,12 @@ def _run_left(
     said = f", {before} ended before" if before else ""
     progress.stage(f"{counted(len(left), 'trial')}, {todo.at_once} at once{said}")
     sharing = Sharing(forks(todo.trials, most), recorder, sweep.stop, most, folder, own)
-    keeping = [Journal(folder, recorder), LiveTables(folder, recorder), CheckpointDropper(folder), Retries(progress.warn)]
+    keeping = [
+        Journal(folder, recorder),
+        LiveTables(folder, recorder),
+        CheckpointDropper(folder),
+        Retries(progress.warn),
+    ]
     run_trials(
         ClassifierTrainable,
         [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in left],
@@ -141,6 +158,7 @@ def _run_left(
         callbacks=[recorder, *keeping, *tensorboard(sweep), *watching],
         sharing=sharing,
         max_failures=sweep.faults.max_failures,
+        interrupts=interrupts,
     )
     if recorder.all_ended:
         sharing.drop()

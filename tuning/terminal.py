@@ -11,7 +11,7 @@ from rich.console import Console
 from data_utils.errors import InputError
 
 INTERRUPTED = 130
-"""The exit code that shells give a command ended by Ctrl-C."""
+"""The exit code that shells give a command ended by Ctrl-C; ours at SIGTERM, too."""
 
 
 def output() -> Console:
@@ -20,12 +20,17 @@ def output() -> Console:
 
 
 @contextmanager
-def input_errors() -> Iterator[None]:
-    """Print an InputError without a traceback, and exit with 2; say so of an interrupt."""
+def input_errors(again: str | None = None) -> Iterator[None]:
+    """Print an InputError without a traceback, and exit with 2; say so of an interrupt, and how to go on.
+
+    Args:
+        again: the command that goes on with what was interrupted.
+    """
     try:
         yield
-    except KeyboardInterrupt:
-        fail("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        said = f"interrupted; go on with: {again}" if again else str(error)
+        fail(said or "interrupted", INTERRUPTED)
     except InputError as error:
         fail(str(error), 2)
 

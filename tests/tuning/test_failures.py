@@ -27,7 +27,9 @@ data_utils.errors.InputError: learner.pt: 2 problems
 
 def test_only_the_last_failure_counts() -> None:
     """Ray's file holds them all."""
-    assert reason(RAISED + DIED).startswith("its worker died without a word: killed, crashed, or lost with its machine; ")
+    assert reason(RAISED + DIED).startswith(
+        "its worker died without a word: killed, crashed, or lost with its machine; "
+    )
     assert last_failure(DIED + RAISED).splitlines()[1].startswith("\x1b[36mray::ClassifierTrainable")
 
 

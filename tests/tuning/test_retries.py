@@ -11,7 +11,6 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from tests.tuning.test_driver import sample_sweep
-from trainables.classifier import ClassifierTrainable
 from trainables.recipe import Recipe
 from trainables.toy import ToyTrainable
 from tuning.driver import run
@@ -135,9 +134,7 @@ def test_bad_input_is_tried_again_once(tmp_path: Path) -> None:
 def test_memory_that_runs_out_says_what_to_lower(tmp_path: Path) -> None:
     """In the trial's row; the other goes on."""
     fails = {"2": "memory"}
-    recorder, _, _ = run_failing(
-        tmp_path, {"kind": "rise", "fails": fails}, {"kind": "flat"}, max_failures=0
-    )
+    recorder, _, _ = run_failing(tmp_path, {"kind": "rise", "fails": fails}, {"kind": "flat"}, max_failures=0)
     failed, other = recorder.trials()
     assert (failed.outcome, other.outcome) == (Outcome.ERRORED, Outcome.STOPPED_UP)
     assert failed.error is not None
