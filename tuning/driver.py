@@ -33,6 +33,7 @@ from tuning.results import write_epochs, write_skipped, write_trials
 from tuning.retrain import Failed, Retrained, RetrainEnd
 from tuning.retraining import last_line, retrain_all
 from tuning.retries import Retries
+from tuning.run_lock import hold
 from tuning.selection import Pick, pick
 from tuning.sharing import Inheritance, Sharing, forks
 from tuning.space import TrialSpec
@@ -88,11 +89,19 @@ def run(
         console: where progress goes; by default nowhere.
 
     Raises:
-        InputError: something the sweep needs is missing or does not fit; nothing has been trained.
+        InputError: something the sweep needs is missing or does not fit, or another process runs it; nothing has been
+            trained.
         KeyboardInterrupt: by Ctrl-C or SIGTERM, unless trials ran, which end by themselves at the first; with how to
             go on if the folder is there.
     """
     todo = plan(sweep, overwrite=overwrite or resume)  # before Ray, which takes seconds to start
+    with hold(sweep.folder):
+        return _run(todo, overwrite, resume, console)
+
+
+def _run(todo: Plan, overwrite: bool, resume: bool, console: Console | None) -> SweepResult:
+    """Run a sweep whose folder is held."""
+    sweep = todo.sweep
     recorder, own = Recorder(sweep, todo.trials), dict[int, Inheritance]()
     if resume:
         check_settings(sweep.folder, todo.settings, todo.split_digest)
