@@ -65,12 +65,9 @@ def resume(
     """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
     with _input_errors(shlex.join(["upsweep", "resume", str(folder)])):
         from tuning.ending import read_ending
-        from tuning.journal import FOLDER as JOURNAL
-        from tuning.sweep_file import SWEEP_FILE
+        from tuning.remains import JOURNAL
 
-        file = folder.resolve() / SWEEP_FILE
-        if not file.is_file():
-            raise InputError(str(folder), [f"holds no {SWEEP_FILE}; give the folder of a sweep"])
+        file = _sweep_file(folder)
         ending = read_ending(file.parent)
         if ending and not (file.parent / JOURNAL).exists():
             _console().print(f"{folder} has ended; there is nothing to go on with", soft_wrap=True)
@@ -80,6 +77,21 @@ def resume(
 
         result = run_sweep(sweep, resume=True, console=_console())
     _end(result)
+
+
+@app.command()
+def clean(
+    folder: Annotated[Path, typer.Argument(help="The folder of a sweep.", show_default=False)],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Even if it has not ended well: it cannot be gone on with after.")
+    ] = False,
+) -> None:
+    """Drop what only a resume needs: journal, checkpoints, shared states, Ray's own; tables and curves stay."""
+    with _input_errors():
+        from tuning.clean import clean as clean_sweep
+
+        freed = clean_sweep(_sweep_file(folder).parent, anyway=yes)
+    _console().print(f"freed {freed / 1e6:.1f} MB of {folder}", soft_wrap=True, highlight=False)
 
 
 SCALE = Annotated[str | None, typer.Option(help="A smaller version that the study file names.")]
@@ -308,6 +320,20 @@ def _load(file: Path, overrides: list[str] | None, storage: str | None, name: st
     from tuning.config import load_sweep
 
     return load_sweep(file, overrides, _given(storage, name))
+
+
+def _sweep_file(folder: Path) -> Path:
+    """Return the `sweep.yaml` of a sweep's folder, absolute.
+
+    Raises:
+        InputError: there is none.
+    """
+    from tuning.sweep_file import SWEEP_FILE
+
+    file = folder.resolve() / SWEEP_FILE
+    if not file.is_file():
+        raise InputError(str(folder), [f"holds no {SWEEP_FILE}; give the folder of a sweep"])
+    return file
 
 
 def _end(result: "SweepResult") -> NoReturn:

@@ -66,7 +66,7 @@ def test_an_error_within_is_that_error(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("command", ["overwrite", "resume", "study"])
+@pytest.mark.parametrize("command", ["overwrite", "resume", "study", "clean"])
 def test_every_command_that_writes_is_refused(command: str, upsweep: Run, tmp_path: Path) -> None:
     """Before it does anything to the folder."""
     (tmp_path / "sweep.yaml").write_text(SWEEP)
@@ -78,6 +78,7 @@ def test_every_command_that_writes_is_refused(command: str, upsweep: Run, tmp_pa
         "overwrite": ("run", tmp_path / "sweep.yaml", "--storage", folder.parent, "--overwrite"),
         "resume": ("resume", folder),
         "study": ("study", tmp_path / "study.yaml", "--storage", folder.parent),
+        "clean": ("clean", folder, "--yes"),
     }[command]
     with holding(folder) as first:
         began = time.time()
