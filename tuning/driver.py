@@ -128,7 +128,8 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console | None) -> 
             try_report(folder, progress.stage)
     result = SweepResult(folder, trials, winner, retrained, interrupted, tracking.missing)
     if not result.interrupted:
-        write_ending(folder, _ending(todo, result))
+        with saying_how_to_go_on(folder):
+            write_ending(folder, _ending(todo, result))
         if not result.failed:
             shutil.rmtree(folder / JOURNAL)
     return result
@@ -151,10 +152,10 @@ def _run_left(
     progress.stage(f"{counted(len(left), 'trial')}, {todo.at_once} at once{said}")
     sharing = Sharing(forks(todo.trials, most), recorder, sweep.stop, most, folder, own)
     keeping = [
-        Journal(folder, recorder),
+        Journal(folder, recorder, interrupts),
         LiveTables(folder, recorder),
         CheckpointDropper(folder),
-        Retries(progress.warn),
+        Retries(progress.warn, interrupts),
     ]
     run_trials(
         ClassifierTrainable,
@@ -231,9 +232,10 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> P
     if resume:
         return todo.sweep.folder
     folder = claim_folder(todo, overwrite)
-    keep_settings(folder, todo.settings, todo.split_digest)
-    if data.skipped:
-        write_skipped(folder, todo.sweep.name, data.skipped)
+    with saying_how_to_go_on(folder):
+        keep_settings(folder, todo.settings, todo.split_digest)
+        if data.skipped:
+            write_skipped(folder, todo.sweep.name, data.skipped)
     return folder
 
 

@@ -18,6 +18,7 @@ class Interrupts:
 
     Attributes:
         requested: whether there was one that something heeded.
+        broken: why everything must end at once, whatever it loses; see `break_off`.
     """
 
     def __init__(self, say: Callable[[str], None]):
@@ -25,6 +26,11 @@ class Interrupts:
         self._heeding: tuple[str, Callable[[], None]] | None = None
         self._before: dict[int, Any] = {}
         self.requested = False
+        self.broken: Exception | None = None
+
+    def break_off(self, error: Exception) -> None:
+        """End what runs without an interrupt, and without waiting: nothing more can be kept. The first error counts."""
+        self.broken = self.broken or error
 
     def __enter__(self) -> "Interrupts":
         if threading.current_thread() is threading.main_thread():

@@ -34,11 +34,14 @@ class Pausing(FIFOScheduler):
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Start nothing more once there is to be an end."""
         self._trials = tune_controller.get_trials()
-        return None if self._interrupts.requested else super().choose_trial_to_run(tune_controller)
+        ends = self._interrupts.requested or self._interrupts.broken
+        return None if ends else super().choose_trial_to_run(tune_controller)
 
     @property
     def over(self) -> bool:
-        """Whether an interrupt is requested, and no trial has anything to lose."""
+        """Whether an interrupt is requested, and no trial has anything to lose; or all must end as it is."""
+        if self._interrupts.broken:
+            return True
         return self._interrupts.requested and not any(map(_has_unsaved, self._trials))
 
 

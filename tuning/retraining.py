@@ -1,5 +1,6 @@
 """The winner's retrains on the cluster, one a seed, and the files they leave."""
 
+import errno
 import json
 import time
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from data_utils.errors import InputError
 from data_utils.normalization import NORMALIZATIONS
 from trainables.model_card import CARD, MODEL, digest
 from tuning import cluster
+from tuning.disk_full import says_disk_full
 from tuning.failures import reason
 from tuning.files import aside
 from tuning.interrupts import Interrupts
@@ -76,6 +78,8 @@ def _retrain(
             return Failed(seed, last_line(error))
         except RayError as error:
             said, failures = reason(str(error)), failures + 1
+            if says_disk_full(str(error)):
+                raise OSError(errno.ENOSPC, said) from error
             if failures > most:
                 return Failed(seed, said)
             tries = f"retry {failures} of at most {most}"

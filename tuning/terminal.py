@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from data_utils.errors import InputError
+from tuning.disk_full import is_disk_full
 
 INTERRUPTED = 130
 """The exit code that shells give a command ended by Ctrl-C; ours at SIGTERM, too."""
@@ -33,6 +34,10 @@ def input_errors(again: str | None = None) -> Iterator[None]:
         fail(said or "interrupted", INTERRUPTED)
     except InputError as error:
         fail(str(error), 2)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        fail(f"the disk is full ({error}); free some space, then call it again", 2)
 
 
 def fail(message: str, code: int) -> NoReturn:

@@ -38,6 +38,9 @@ def run_trials(
         sharing: of the trials that need not compute their first epochs; by default all do.
         max_failures: how often a trial that fails is tried again, from its last checkpoint.
         interrupts: heeded: running trials keep what they have reported, and then all end where they are.
+
+    Raises:
+        Exception: the one by which `interrupts` were broken off.
     """
     if not configs:
         return
@@ -66,6 +69,8 @@ def run_trials(
     )
     with interrupts.heeded("each running trial ends its epoch and keeps its state"):
         tuner.fit()
+    if interrupts.broken:
+        raise interrupts.broken
 
 
 def _attempt(folder: Path) -> tuple[str, Path]:
