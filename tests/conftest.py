@@ -32,7 +32,11 @@ def caltech101() -> Path:
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     """Return a folder of three classes with six small JPEGs each, of different sizes, no two alike."""
-    root = tmp_path / "images"
+    return write_images(tmp_path / "images")
+
+
+def write_images(root: Path) -> Path:
+    """Write what `images` returns."""
     rng = np.random.default_rng(0)
     for label, name in enumerate(("ant", "bee", "cat")):
         for place in range(6):

@@ -11,6 +11,7 @@ from data_utils.errors import InputError
 from data_utils.sealed_json import read_sealed, sealed
 from trainables.metrics import (
     DEVICE,
+    GIVEN,
     SECONDS_CHECKPOINT,
     SECONDS_DATA,
     SECONDS_START,
@@ -40,7 +41,11 @@ class ClassifierTrainable(tune.Trainable):
     """
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Read the epochs that are given, or open the data and build the network."""
+        """Read the epochs that are given.
+
+        Data and network come with the first step: Ray Tune tries again what fails there, but not what fails while a
+        worker is given a further trial.
+        """
         self._config = config
         self._max_epochs: int = config["max_epochs"]
         self._checkpoint_seconds: float | None = config["checkpoint_seconds"]
@@ -48,8 +53,6 @@ class ClassifierTrainable(tune.Trainable):
         shared = config.get("shared")
         self._given = _read_results(Path(shared["rows"])) if shared else []
         self._results: list[dict[str, Any]] = []
-        if not self._given:
-            self._open()
 
     def _open(self) -> None:
         start = time.perf_counter()
@@ -70,17 +73,19 @@ class ClassifierTrainable(tune.Trainable):
     def step(self) -> dict[str, Any]:
         """Return the next epoch's `EpochMetrics` with the device's name: one that is given, or trained and validated."""
         place = len(self._results)
-        if place < len(self._given):
+        given = place < len(self._given)
+        if given:
             result, checkpoint = self._given[place], False
         else:
             if not hasattr(self, "_learner"):
                 self._open()
-                self._load(Path(self._config["shared"]["state"]))
+                if self._given:
+                    self._load(Path(self._config["shared"]["state"]))
             result = self._train_and_validate()
             checkpoint = self._checkpoint_is_due()
         self._results.append(result)
         done = len(self._results) >= self._max_epochs
-        return result | {"done": done, SHOULD_CHECKPOINT: checkpoint and not done}
+        return result | {"done": done, SHOULD_CHECKPOINT: checkpoint and not done, GIVEN: given}
 
     def _train_and_validate(self) -> dict[str, Any]:
         from trainables.precision import device_name

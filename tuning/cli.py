@@ -1,6 +1,8 @@
 """The command `upsweep`."""
 
 import logging
+import shlex
+import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -61,14 +63,11 @@ def resume(
     ],
 ) -> None:
     """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
-    with _input_errors():
+    with _input_errors(shlex.join(["upsweep", "resume", str(folder)])):
         from tuning.ending import read_ending
-        from tuning.journal import FOLDER as JOURNAL
-        from tuning.sweep_file import SWEEP_FILE
+        from tuning.remains import JOURNAL
 
-        file = folder.resolve() / SWEEP_FILE
-        if not file.is_file():
-            raise InputError(str(folder), [f"holds no {SWEEP_FILE}; give the folder of a sweep"])
+        file = _sweep_file(folder)
         ending = read_ending(file.parent)
         if ending and not (file.parent / JOURNAL).exists():
             _console().print(f"{folder} has ended; there is nothing to go on with", soft_wrap=True)
@@ -78,6 +77,21 @@ def resume(
 
         result = run_sweep(sweep, resume=True, console=_console())
     _end(result)
+
+
+@app.command()
+def clean(
+    folder: Annotated[Path, typer.Argument(help="The folder of a sweep.", show_default=False)],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Even if it has not ended well: it cannot be gone on with after.")
+    ] = False,
+) -> None:
+    """Drop what only a resume needs: journal, checkpoints, shared states, Ray's own; tables and curves stay."""
+    with _input_errors():
+        from tuning.clean import clean as clean_sweep
+
+        freed = clean_sweep(_sweep_file(folder).parent, anyway=yes)
+    _console().print(f"freed {freed / 1e6:.1f} MB of {folder}", soft_wrap=True, highlight=False)
 
 
 SCALE = Annotated[str | None, typer.Option(help="A smaller version that the study file names.")]
@@ -94,7 +108,7 @@ def run(
     """Run a sweep: its trials, the winner's retrain, the test.
 
     Exits with 0; 1 when trials or the retrain failed or every trial diverged; 2 for input that cannot be used; 130 when
-    interrupted.
+    interrupted, by Ctrl-C or SIGTERM.
     """
     with _input_errors():
         sweep = _load(file, overrides, storage, name)
@@ -118,7 +132,8 @@ def study(
     Exits as `run` does.
     """
     console = _console()
-    with _input_errors():
+    again = shlex.join(["upsweep", *(word for word in sys.argv[1:] if word != "--overwrite")])
+    with _input_errors(again):
         from tuning.study_file import load_study
 
         loaded = load_study(file, overrides, scale, _given(storage, name))
@@ -131,9 +146,7 @@ def study(
     for left, why in result.left_out.items():
         console.print(f"{left} was left out: {why}", style="red", soft_wrap=True)
     if result.interrupted:
-        console.print(
-            "interrupted: call it again to go on with what is not done", style="red", soft_wrap=True
-        )
+        console.print(f"interrupted; go on with: {again}", style="red", soft_wrap=True)
     raise typer.Exit(INTERRUPTED if result.interrupted else 0 if result.ok else 1)
 
 
@@ -304,6 +317,7 @@ def main() -> None:
     logging.getLogger("ray").setLevel(
         logging.CRITICAL
     )  # what a trial raised is told in our own words, with its place
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # KeyboardInterrupt, as at Ctrl-C
     app()
 
 
@@ -311,6 +325,20 @@ def _load(file: Path, overrides: list[str] | None, storage: str | None, name: st
     from tuning.config import load_sweep
 
     return load_sweep(file, overrides, _given(storage, name))
+
+
+def _sweep_file(folder: Path) -> Path:
+    """Return the `sweep.yaml` of a sweep's folder, absolute.
+
+    Raises:
+        InputError: there is none.
+    """
+    from tuning.sweep_file import SWEEP_FILE
+
+    file = folder.resolve() / SWEEP_FILE
+    if not file.is_file():
+        raise InputError(str(folder), [f"holds no {SWEEP_FILE}; give the folder of a sweep"])
+    return file
 
 
 def _end(result: "SweepResult") -> NoReturn:

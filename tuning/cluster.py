@@ -20,6 +20,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no telemetry
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a relative path means the same in a worker as in the driver
     "RAY_AIR_NEW_OUTPUT": "0",  # with which Ray Tune would print tables of its own
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # with which the first Ctrl-C would end trials whatever they lose
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no loggers but those the driver names
 }
 

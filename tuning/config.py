@@ -278,7 +278,11 @@ class FaultSettings(Settings):
     """What a sweep does against faults."""
 
     checkpoint_seconds: float | None = Field(60.0, gt=0)
-    """Least seconds between a running trial's checkpoints, of which the last is kept; null: none are taken."""
+    """Least seconds between a running trial's checkpoints, of which the last is kept; null: none are taken, but
+    for the one at an interrupt."""
+    max_failures: int = Field(3, ge=0, le=LARGEST)
+    """How often a trial, or a retrain, that fails is tried again from its last checkpoint before it counts as failed:
+    for want of memory, by a crash, or with the machine it ran on."""
 
 
 def _address(uri: str) -> str:

@@ -16,9 +16,11 @@ from data_utils.errors import InputError
 from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
+from tuning.broken_off import saying_how_to_go_on
 from tuning.config import Sweep
 from tuning.ending import Ending, write_ending
 from tuning.files import aside
+from tuning.interrupts import Interrupts
 from tuning.journal import FOLDER as JOURNAL
 from tuning.journal import Journal, checkpoints, restore
 from tuning.live_tables import LiveTables
@@ -30,6 +32,8 @@ from tuning.records import Outcome, TrialRow, make_stopper
 from tuning.results import write_epochs, write_skipped, write_trials
 from tuning.retrain import Failed, Retrained, RetrainEnd
 from tuning.retraining import last_line, retrain_all
+from tuning.retries import Retries
+from tuning.run_lock import hold
 from tuning.selection import Pick, pick
 from tuning.sharing import Inheritance, Sharing, forks
 from tuning.space import TrialSpec
@@ -85,9 +89,19 @@ def run(
         console: where progress goes; by default nowhere.
 
     Raises:
-        InputError: something the sweep needs is missing or does not fit; nothing has been trained.
+        InputError: something the sweep needs is missing or does not fit, or another process runs it; nothing has been
+            trained.
+        KeyboardInterrupt: by Ctrl-C or SIGTERM, unless trials ran, which end by themselves at the first; with how to
+            go on if the folder is there.
     """
     todo = plan(sweep, overwrite=overwrite or resume)  # before Ray, which takes seconds to start
+    with hold(sweep.folder):
+        return _run(todo, overwrite, resume, console)
+
+
+def _run(todo: Plan, overwrite: bool, resume: bool, console: Console | None) -> SweepResult:
+    """Run a sweep whose folder is held."""
+    sweep = todo.sweep
     recorder, own = Recorder(sweep, todo.trials), dict[int, Inheritance]()
     if resume:
         check_settings(sweep.folder, todo.settings, todo.split_digest)
@@ -95,19 +109,26 @@ def run(
         own = checkpoints(sweep.folder, [t for t in todo.trials if not recorder.has_ended(t.index)])
     cluster.start()
     todo = plan(sweep, overwrite=overwrite or resume)  # again, by what the cluster really has
-    with Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress:
+    with (
+        Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress,
+        Interrupts(progress.warn) as interrupts,
+    ):
         folder = _prepare(todo, progress, overwrite, resume)
-        with Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking:
-            _run_left(todo, folder, recorder, own, [progress, tracking], progress)
-            epochs, trials = recorder.epochs, recorder.trials()
-            write_epochs(folder, epochs)
-            write_trials(folder, trials)
-            winner = pick(trials, epochs) if recorder.all_ended else None
-            retrained = retrain_all(todo, folder, winner, progress, tracking) if winner else []
-        result = SweepResult(folder, trials, winner, retrained, not recorder.all_ended, tracking.missing)
-        if not result.interrupted:
-            write_ending(folder, _ending(todo, result))
-        try_report(folder, progress.stage)
+        with saying_how_to_go_on(folder):
+            with Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking:
+                _run_left(todo, folder, recorder, own, [progress, tracking], progress, interrupts)
+                epochs, trials = recorder.epochs, recorder.trials()
+                write_epochs(folder, epochs)
+                write_trials(folder, trials)
+                interrupted = interrupts.requested or not recorder.all_ended
+                winner = None if interrupted else pick(trials, epochs)
+                retrained = (
+                    retrain_all(todo, folder, winner, progress, tracking, interrupts) if winner else []
+                )
+            result = SweepResult(folder, trials, winner, retrained, interrupted, tracking.missing)
+            if not result.interrupted:
+                write_ending(folder, _ending(todo, result))
+            try_report(folder, progress.stage)
     if not result.interrupted and not result.failed:
         shutil.rmtree(folder / JOURNAL)
     return result
@@ -120,6 +141,7 @@ def _run_left(
     own: dict[int, Inheritance],
     watching: list[tune.Callback],
     progress: Progress,
+    interrupts: Interrupts,
 ) -> None:
     """Run the trials that have not ended before."""
     sweep, most = todo.sweep, todo.sweep.train.max_epochs
@@ -129,9 +151,10 @@ def _run_left(
     progress.stage(f"{counted(len(left), 'trial')}, {todo.at_once} at once{said}")
     sharing = Sharing(forks(todo.trials, most), recorder, sweep.stop, most, folder, own)
     keeping = [
-        Journal(folder, recorder),
+        Journal(folder, recorder, interrupts),
         LiveTables(folder, recorder, progress.warn),
         CheckpointDropper(folder),
+        Retries(progress.warn, interrupts),
     ]
     run_trials(
         ClassifierTrainable,
@@ -143,6 +166,8 @@ def _run_left(
         stopper=make_stopper(sweep.stop),
         callbacks=[recorder, *keeping, *tensorboard(sweep), *watching],
         sharing=sharing,
+        max_failures=sweep.faults.max_failures,
+        interrupts=interrupts,
     )
     if recorder.all_ended:
         sharing.drop()
@@ -206,9 +231,10 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> P
     if resume:
         return todo.sweep.folder
     folder = claim_folder(todo, overwrite)
-    keep_settings(folder, todo.settings, todo.split_digest)
-    if data.skipped:
-        write_skipped(folder, todo.sweep.name, data.skipped)
+    with saying_how_to_go_on(folder):
+        keep_settings(folder, todo.settings, todo.split_digest)
+        if data.skipped:
+            write_skipped(folder, todo.sweep.name, data.skipped)
     return folder
 
 

@@ -16,20 +16,21 @@ from data_utils.sealed_json import read_sealed, sealed
 from trainables.classifier import CHECKPOINT, RESULTS
 from tuning.files import aside
 from tuning.frames import RAY_FOLDER
+from tuning.interrupts import Interrupts
 from tuning.recorder import INDEX, Recorder
 from tuning.records import EpochRow, Worker
+from tuning.remains import JOURNAL
 from tuning.sharing import Inheritance
 from tuning.space import TrialSpec
 
-FOLDER = "journal"
-"""Within a sweep's folder, until it has ended well."""
+FOLDER = JOURNAL
 
 
 class Journal(tune.Callback):
     """Writes each trial down when it ends, whole, so that a resume need not run it again."""
 
-    def __init__(self, folder: Path, recorder: Recorder):
-        self._folder, self._recorder = folder / FOLDER, recorder
+    def __init__(self, folder: Path, recorder: Recorder, interrupts: Interrupts):
+        self._folder, self._recorder, self._interrupts = folder / FOLDER, recorder, interrupts
 
     def __getstate__(self) -> dict[str, Any]:
         """Give Ray, which pickles its callbacks with the experiment, nothing: all of it is the recorder's."""
@@ -54,9 +55,12 @@ class Journal(tune.Callback):
         self._write(_mark(self._folder, index), {"epochs": len(self._recorder.of(index))})
 
     def _write(self, path: Path, entry: dict[str, Any]) -> None:
-        path.parent.mkdir(exist_ok=True)
-        with aside(path) as part:
-            part.write_text(sealed(entry), encoding="utf-8")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            with aside(path) as part:
+                part.write_text(sealed(entry), encoding="utf-8")
+        except OSError as error:  # Ray would pass over it, or try the trial again
+            self._interrupts.break_off(error)
 
 
 def restore(folder: Path, trials: Iterable[TrialSpec], recorder: Recorder) -> None:

@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from trainables.recipe import Recipe
 from tuning.files import aside
+
+if TYPE_CHECKING:
+    from trainables.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,14 @@ class Retrained:
     """The arithmetic that it was trained and tested in: fp32 or bf16."""
 
 
+@dataclass(frozen=True)
+class Paused:
+    """A retrain that was asked to end before its last epoch; what it has done is kept."""
+
+    seed: int
+    epoch: int
+
+
 RetrainEnd = Retrained | Diverged | Failed
 
 
@@ -69,7 +81,7 @@ def retrain(
     threads: int,
     checkpoint: str | None = None,
     checkpoint_seconds: float | None = None,
-) -> Iterator[int | Retrained | Diverged]:
+) -> Iterator[int | Retrained | Diverged | Paused]:
     """Train on train + validation for exactly `epochs` epochs and test: yields each epoch done, then the end.
 
     Args:
@@ -77,7 +89,8 @@ def retrain(
         epochs: at least 1.
         device: "cpu" or "cuda".
         threads: to compute with on a CPU.
-        checkpoint: file of the state to go on from, if it is there, and to keep it in.
+        checkpoint: file of the state to go on from, if it is there, and to keep it in. A file beside it, of
+            `stop_file`, asks for a pause.
         checkpoint_seconds: least time between two; None: none are taken.
 
     Raises:
@@ -96,17 +109,21 @@ def retrain(
     file = Path(checkpoint) if checkpoint else None
     if file and file.exists():
         load_state(learner, file, "all trials are intact: drop it to retrain from the first epoch")
-    kept = time.monotonic()
+    kept, kept_epoch = time.monotonic(), learner.epoch
     while learner.epoch < epochs:
+        if file and stop_file(file).exists():
+            if learner.epoch > kept_epoch:
+                _keep(learner, file)
+            yield Paused(seed, learner.epoch)
+            return
         loss = learner.train_epoch(train).loss
         if loss is None:
             yield Diverged(seed, learner.epoch)
             return
         yield learner.epoch
         if file and checkpoint_seconds is not None and time.monotonic() - kept >= checkpoint_seconds:
-            with aside(file) as part:
-                torch.save(learner.state_dict(), part)
-            kept = time.monotonic()
+            _keep(learner, file)
+            kept, kept_epoch = time.monotonic(), learner.epoch
     predictions = learner.predict(session.eval_batches(data.splits.test))
     if predictions.evaluation.loss is None:  # the last step's update overflowed
         yield Diverged(seed, epochs)
@@ -129,6 +146,18 @@ def retrain(
         },
         precision=used_precision(recipe.precision, torch.device(device)),
     )
+
+
+def stop_file(checkpoint: Path) -> Path:
+    """Return the file whose being there asks a retrain to pause."""
+    return checkpoint.with_name(f"{checkpoint.name}.stop")
+
+
+def _keep(learner: "Learner", file: Path) -> None:
+    import torch
+
+    with aside(file) as part:
+        torch.save(learner.state_dict(), part)
 
 
 def mean_class_accuracy(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> float:

@@ -1,5 +1,6 @@
 """The winner's retrains on the cluster, one a seed, and the files they leave."""
 
+import errno
 import json
 import time
 from collections.abc import Sequence
@@ -12,11 +13,14 @@ from data_utils.errors import InputError
 from data_utils.normalization import NORMALIZATIONS
 from trainables.model_card import CARD, MODEL, digest
 from tuning import cluster
+from tuning.disk_full import says_disk_full
+from tuning.failures import reason
 from tuning.files import aside
+from tuning.interrupts import Interrupts
 from tuning.plan import Plan
 from tuning.progress import Progress
 from tuning.results import write_predictions, write_test
-from tuning.retrain import Failed, Retrained, RetrainEnd, retrain
+from tuning.retrain import Failed, Paused, Retrained, RetrainEnd, retrain, stop_file
 from tuning.retrains import Retrains
 from tuning.selection import Pick
 from tuning.space import TrialSpec
@@ -25,37 +29,61 @@ from tuning.wording import counted
 
 
 def retrain_all(
-    todo: Plan, folder: Path, winner: Pick, progress: Progress, tracking: Tracking
+    todo: Plan, folder: Path, winner: Pick, progress: Progress, tracking: Tracking, interrupts: Interrupts
 ) -> list[RetrainEnd]:
-    """Retrain the winner with each seed that was not done before, and write what there is after each."""
+    """Retrain the winner with each seed that was not done before, and write what there is after each.
+
+    Raises:
+        KeyboardInterrupt: an interrupt was requested, and the retrain under way has kept its state.
+    """
     ends: list[RetrainEnd] = []
     kept = Retrains(folder, winner.trial, winner.epoch)
     kept.drop_others()
     for seed in todo.sweep.retrain.seeds if todo.sweep.retrain else []:
+        if interrupts.requested:  # and the retrain before was in its last epoch
+            raise KeyboardInterrupt
         before, began = kept.read(seed), time.time()
-        ends.append(before or _retrain(todo, winner, seed, kept, progress))
+        ends.append(before or _retrain(todo, winner, seed, kept, progress, interrupts))
         files = _write_retrained(folder, todo, winner, ends, kept)
         tracking.retrained(todo.trials[winner.trial], winner, ends[-1], files, began)
     return ends
 
 
-def _retrain(todo: Plan, winner: Pick, seed: int, kept: Retrains, progress: Progress) -> RetrainEnd:
-    """Retrain with one seed; what goes wrong is an end like others, since the trials' rows and other seeds stand."""
+def _retrain(
+    todo: Plan, winner: Pick, seed: int, kept: Retrains, progress: Progress, interrupts: Interrupts
+) -> RetrainEnd:
+    """Retrain with one seed, again from its kept state if it fails; what goes wrong is an end like others, since the trials' rows and other seeds stand."""
     recipe = todo.trials[winner.trial].recipe
     progress.stage(
         f"retraining trial {winner.trial} on train + validation for {counted(winner.epoch, 'epoch')}, seed {seed}"
     )
-    where, period = todo.whole_machine, todo.sweep.faults.checkpoint_seconds
-    try:
-        for event in cluster.stream(
-            retrain, where, recipe, winner.epoch, seed, todo.device, where.cpus, kept.state(seed), period
-        ):
-            if not isinstance(event, int):
-                return event
-            progress.count("retrain epoch", event, winner.epoch)
-    except (RayError, InputError) as error:
-        return Failed(seed, last_line(error))
-    return Failed(seed, "its task ended without a result")
+    where, faults = todo.whole_machine, todo.sweep.faults
+    period, most = faults.checkpoint_seconds, faults.max_failures
+    state, failures = kept.state(seed), 0
+    stop = stop_file(Path(state))
+    stop.unlink(missing_ok=True)  # of an interrupt before
+    while True:
+        try:
+            with interrupts.heeded("the retrain ends its epoch and keeps its state", stop.touch):
+                for event in cluster.stream(
+                    retrain, where, recipe, winner.epoch, seed, todo.device, where.cpus, state, period
+                ):
+                    if isinstance(event, Paused):
+                        raise KeyboardInterrupt
+                    if not isinstance(event, int):
+                        return event
+                    progress.count("retrain epoch", event, winner.epoch)
+            return Failed(seed, "its task ended without a result")
+        except InputError as error:  # which no retry cures
+            return Failed(seed, last_line(error))
+        except RayError as error:
+            said, failures = reason(str(error)), failures + 1
+            if says_disk_full(str(error)):
+                raise OSError(errno.ENOSPC, said) from error
+            if failures > most:
+                return Failed(seed, said)
+            tries = f"retry {failures} of at most {most}"
+            progress.warn(f"the retrain with seed {seed} failed and is tried again ({tries}): {said}")
 
 
 def _write_retrained(

@@ -11,7 +11,7 @@ from trainables.model_card import CARD, MODEL
 from tuning.files import aside, read_rows
 from tuning.journal import FOLDER
 from tuning.results import PREDICTIONS, TEST
-from tuning.retrain import Retrained
+from tuning.retrain import Retrained, stop_file
 
 
 class Retrains:
@@ -43,7 +43,9 @@ class Retrains:
             np.savez(
                 file, plain=np.array(json.dumps(plain)), labels=end.labels, probabilities=end.probabilities
             )
-        Path(self.state(end.seed)).unlink(missing_ok=True)
+        state = Path(self.state(end.seed))
+        for left in (state, stop_file(state)):
+            left.unlink(missing_ok=True)
 
     def read(self, seed: int) -> Retrained | None:
         """Return a retrain that was written down, without its model, or None.

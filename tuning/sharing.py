@@ -16,10 +16,10 @@ from trainables.schedule import stepped_lr
 from tuning.config import StopSettings
 from tuning.recorder import Recorder
 from tuning.records import stop_reason
+from tuning.remains import SHARED
 from tuning.space import TrialSpec
 
-FOLDER = "shared"
-"""Within a sweep's folder, while its trials run: the epochs and states that one trial leaves to others."""
+FOLDER = SHARED
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from tuning.ending import Ending, read_ending
 from tuning.journal import FOLDER as JOURNAL
 from tuning.pinned import SETTINGS, may_differ
 from tuning.plan import Plan, plan
+from tuning.run_lock import hold
 from tuning.space import Point, trial_specs
 from tuning.study_file import Member, Study
 from tuning.study_table import write_study
@@ -69,9 +70,15 @@ def run_study(study: Study, *, overwrite: bool = False, console: Console | None 
         console: where progress goes; by default nowhere.
 
     Raises:
-        InputError: something that a sweep needs is missing or does not fit; nothing has been trained.
+        InputError: something that a sweep needs is missing or does not fit, or another process runs the study; nothing
+            has been trained.
     """
     plan_study(study, overwrite=overwrite)
+    with hold(study.folder):
+        return _run_members(study, overwrite, console)
+
+
+def _run_members(study: Study, overwrite: bool, console: Console | None) -> StudyResult:
     say = _speaker(console)
     ended: dict[str, Ending] = {}
     left_out: dict[str, str] = {}

@@ -9,9 +9,10 @@ import typer
 from rich.console import Console
 
 from data_utils.errors import InputError
+from tuning.disk_full import is_disk_full
 
 INTERRUPTED = 130
-"""The exit code that shells give a command ended by Ctrl-C."""
+"""The exit code that shells give a command ended by Ctrl-C; ours at SIGTERM, too."""
 
 
 def output() -> Console:
@@ -20,14 +21,23 @@ def output() -> Console:
 
 
 @contextmanager
-def input_errors() -> Iterator[None]:
-    """Print an InputError without a traceback, and exit with 2; say so of an interrupt."""
+def input_errors(again: str | None = None) -> Iterator[None]:
+    """Print an InputError without a traceback, and exit with 2; say so of an interrupt, and how to go on.
+
+    Args:
+        again: the command that goes on with what was interrupted.
+    """
     try:
         yield
-    except KeyboardInterrupt:
-        fail("interrupted", INTERRUPTED)
+    except KeyboardInterrupt as error:
+        said = f"interrupted; go on with: {again}" if again else str(error)
+        fail(said or "interrupted", INTERRUPTED)
     except InputError as error:
         fail(str(error), 2)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        fail(f"the disk is full ({error}); free some space, then call it again", 2)
 
 
 def fail(message: str, code: int) -> NoReturn:

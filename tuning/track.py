@@ -11,7 +11,7 @@ from ray.tune.experiment import Trial
 from ray.tune.logger import TBXLoggerCallback
 
 from tuning.config import Sweep
-from tuning.outbox import Outbox
+from tuning.outbox import FLUSH_SECONDS, Outbox
 from tuning.recorder import INDEX, Recorder
 from tuning.records import TrialRow
 from tuning.retrain import Retrained, RetrainEnd
@@ -22,6 +22,9 @@ from tuning.track_mlflow import MlflowTracker
 from tuning.track_wandb import WandbTracker
 from tuning.tracker import Tracker
 from tuning.wording import counted
+
+HASTY_SECONDS = 5.0
+"""How long an interrupt that ends all at once waits for what is still to be sent."""
 
 
 def tensorboard(sweep: Sweep) -> list[tune.Callback]:
@@ -74,11 +77,12 @@ class Tracking(tune.Callback):
             self._tell_whole(index)
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for index in self._epochs.keys() - self._ended:  # of a sweep that was interrupted
             self._end(index)
+        seconds = HASTY_SECONDS if kind is KeyboardInterrupt else FLUSH_SECONDS
         for one, box in self._boxes:
-            if lost := box.close():
+            if lost := box.close(seconds):
                 self.missing.append(
                     f"track.{one.name}: {counted(lost, 'message')} did not arrive, so its runs lack something; "
                     f"the sweep's own tables hold everything"

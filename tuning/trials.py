@@ -1,10 +1,7 @@
 """Trials on Ray Tune: of any trainable, one a configuration."""
 
 import shutil
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,8 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from tuning.frames import RAY_FOLDER
+from tuning.interrupts import Interrupts
+from tuning.pausing import Endable, Pausing
 from tuning.recorder import INDEX
 from tuning.search import PointSearch
 from tuning.sharing import Sharing
@@ -28,6 +27,8 @@ def run_trials(
     stopper: tune.Stopper,
     callbacks: Sequence[tune.Callback],
     sharing: Sharing | None = None,
+    max_failures: int = 0,
+    interrupts: Interrupts | None = None,
 ) -> None:
     """Run trials of any trainable on Ray Tune, one a configuration; what happens reaches the callbacks.
 
@@ -35,13 +36,21 @@ def run_trials(
         folder: absolute; Ray's own files go into its `ray` folder.
         cpus, gpus: of a trial.
         sharing: of the trials that need not compute their first epochs; by default all do.
+        max_failures: how often a trial that fails is tried again, from its last checkpoint.
+        interrupts: heeded: running trials keep what they have reported, and then all end where they are.
+
+    Raises:
+        Exception: the one by which `interrupts` were broken off.
     """
     if not configs:
         return
     name, storage = _attempt(folder)
+    interrupts = interrupts or Interrupts(lambda text: None)
+    pausing = Pausing(interrupts)
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
         tune_config=tune.TuneConfig(
+            scheduler=pausing,
             search_alg=PointSearch(configs, sharing),
             num_samples=len(configs),
             max_concurrent_trials=max_concurrent,
@@ -51,27 +60,17 @@ def run_trials(
         run_config=tune.RunConfig(
             name=name,
             storage_path=str(storage),
-            stop=stopper,
+            stop=Endable(stopper, pausing),
             callbacks=list(callbacks),
             verbose=0,
+            failure_config=tune.FailureConfig(max_failures=max_failures),
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=False),
         ),
     )
-    with _own_interrupts():
+    with interrupts.heeded("each running trial ends its epoch and keeps its state"):
         tuner.fit()
-
-
-@contextmanager
-def _own_interrupts() -> Iterator[None]:
-    """Give Ctrl-C back its meaning afterwards: Ray Tune leaves its own handler, which a retrain would never hear of."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    if interrupts.broken:
+        raise interrupts.broken
 
 
 def _attempt(folder: Path) -> tuple[str, Path]:
