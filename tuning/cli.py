@@ -63,6 +63,7 @@ def resume(
     """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
     with _input_errors():
         from tuning.ending import read_ending
+        from tuning.files import drop_parts
         from tuning.journal import FOLDER as JOURNAL
         from tuning.sweep_file import SWEEP_FILE
 
@@ -71,6 +72,7 @@ def resume(
             raise InputError(str(folder), [f"holds no {SWEEP_FILE}; give the folder of a sweep"])
         ending = read_ending(file.parent)
         if ending and not (file.parent / JOURNAL).exists():
+            drop_parts(file.parent)
             _console().print(f"{folder} has ended; there is nothing to go on with", soft_wrap=True)
             raise typer.Exit
         sweep = _load(file, None, str(file.parent.parent), file.parent.name)

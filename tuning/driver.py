@@ -18,11 +18,10 @@ from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.config import Sweep
 from tuning.ending import Ending, write_ending
-from tuning.files import aside
-from tuning.journal import FOLDER as JOURNAL
-from tuning.journal import Journal, checkpoints, restore
+from tuning.files import aside, drop_parts
+from tuning.journal import Journal, checkpoints, drop_journal, restore
 from tuning.live_tables import LiveTables
-from tuning.pinned import check_settings, keep_settings
+from tuning.pinned import check_settings, keep_settings, nothing_was_run
 from tuning.plan import Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
@@ -90,7 +89,10 @@ def run(
     todo = plan(sweep, overwrite=overwrite or resume)  # before Ray, which takes seconds to start
     recorder, own = Recorder(sweep, todo.trials), dict[int, Inheritance]()
     if resume:
+        if nothing_was_run(sweep.folder):
+            keep_settings(sweep.folder, todo.settings, todo.split_digest)
         check_settings(sweep.folder, todo.settings, todo.split_digest)
+        drop_parts(sweep.folder)
         restore(sweep.folder, todo.trials, recorder)
         own = checkpoints(sweep.folder, [t for t in todo.trials if not recorder.has_ended(t.index)])
     cluster.start()
@@ -109,7 +111,7 @@ def run(
     if not result.interrupted:
         write_ending(folder, _ending(todo, result))
         if not result.failed:
-            shutil.rmtree(folder / JOURNAL)
+            drop_journal(folder)
     return result
 
 
@@ -199,10 +201,10 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> P
                 f"cannot be computed: {last_line(error)}; lower data.eval_batch_size or free memory and disk"
             )
             raise InputError(f"what {recipe.arch}'s trials share", [problem]) from error
-    if resume:
-        return todo.sweep.folder
-    folder = claim_folder(todo, overwrite)
-    keep_settings(folder, todo.settings, todo.split_digest)
+    folder = todo.sweep.folder
+    if not resume:
+        folder = claim_folder(todo, overwrite)
+        keep_settings(folder, todo.settings, todo.split_digest)
     if data.skipped:
         write_skipped(folder, todo.sweep.name, data.skipped)
     return folder

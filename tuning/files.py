@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,11 +15,14 @@ import pyarrow.parquet as pq
 
 Fields = list[tuple[str, pa.DataType]]
 
+PART = ".part"
+"""How the names of files end that are not whole yet."""
+
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
     """Give a place to write to, and rename it to `path` at the end: a file is whole or absent."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
     os.close(handle)
     part = Path(name)
     try:
@@ -27,6 +31,15 @@ def aside(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def drop_parts(folder: Path) -> None:
+    """Remove from a folder what a process that was killed while it wrote has left there."""
+    for part in folder.glob(f".*{PART}"):
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
 
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -> None:

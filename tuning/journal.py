@@ -3,7 +3,8 @@
 Rows of a trial that runs are in its checkpoint, beside the state they led to, so the two can never disagree.
 """
 
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ray.tune.experiment import Trial
 from data_utils.errors import InputError
 from data_utils.sealed_json import read_sealed, sealed
 from trainables.classifier import CHECKPOINT, RESULTS
-from tuning.files import aside
+from tuning.files import PART, aside
 from tuning.frames import RAY_FOLDER
 from tuning.recorder import INDEX, Recorder
 from tuning.records import EpochRow, Worker
@@ -90,7 +91,7 @@ def checkpoints(folder: Path, trials: Iterable[TrialSpec]) -> dict[int, Inherita
     """
     found, problems = {}, []
     for spec in trials:
-        results = folder.glob(f"{RAY_FOLDER}/**/trial_{spec.index:05d}/checkpoint_*/{RESULTS}")
+        results = (path / RESULTS for path in checkpoint_folders(folder, spec.index))
         whole = [(epochs, path) for path in results if (epochs := _epochs_of_whole(path))]
         epochs, path = max(whole, default=(0, None))
         known = _known(folder / FOLDER, spec.index)
@@ -104,6 +105,19 @@ def checkpoints(folder: Path, trials: Iterable[TrialSpec]) -> dict[int, Inherita
     if problems:
         raise InputError(str(folder), problems)
     return found
+
+
+def checkpoint_folders(folder: Path, index: int) -> Iterator[Path]:
+    """Yield the folders of a trial's checkpoints, of every attempt so far; others' folders are not looked into."""
+    for attempt in ("", "resumed_*/"):
+        yield from folder.glob(f"{RAY_FOLDER}/{attempt}trial_{index:05d}/checkpoint_*")
+
+
+def drop_journal(folder: Path) -> None:
+    """Remove the journal of a sweep that has ended well: at once, so that a kill never leaves a part of it."""
+    part = folder / f".{FOLDER}{PART}"
+    (folder / FOLDER).rename(part)
+    shutil.rmtree(part)
 
 
 def _entry(folder: Path, index: int) -> Path:

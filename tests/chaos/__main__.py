@@ -14,7 +14,7 @@ from random import Random
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos.attempts import Story, live_through
+from tests.chaos.attempts import Story, live_through, write_images
 from tests.chaos.compare import differences
 from tests.chaos.kills import draw
 
@@ -41,17 +41,17 @@ def main() -> int:
 
 def _run(place: Path, kills: int, random: Random) -> tuple[Table, list[str]]:
     """Return the table of the kills, and what is to be said of the sweeps that ended otherwise."""
-    whole = live_through(place / "whole", [], {}, random)
+    images = write_images(place)
+    whole = live_through(images, place / "whole", [], {}, random)
     if not whole.ended:
         raise RuntimeError(f"the sweep does not even end without a kill:\n{whole.last_words}")
     table = Table("kill", "sweep", "victim", "stage", "second", "what it did", "what followed", "the end")
     bad: list[str] = []
-    begin, done, number = time.monotonic(), 0, 0
-    for plan in draw(random):
+    begin, done = time.monotonic(), 0
+    for number, plan in enumerate(draw(random), start=1):
         if done >= kills:
             break
-        number += 1
-        story = live_through(place / f"sweep_{number}", plan[: kills - done], whole.seconds, random)
+        story = live_through(images, place / f"sweep_{number}", plan[: kills - done], whole.seconds, random)
         end, why = _judge(story, whole.folder)
         bad += [f"sweep {number}: {line}" for line in why]
         for struck in story.struck:

@@ -10,6 +10,7 @@ from random import Random
 
 import psutil
 
+from data_utils.sample import write_sample
 from tests.chaos import victims
 from tests.chaos.kills import Kill
 from tests.chaos.stages import ORDER, Stage, stage
@@ -18,11 +19,13 @@ from tuning.ending import ENDING
 from tuning.journal import FOLDER as JOURNAL
 
 ROOT = Path(__file__).parents[2]
+IMAGES = 60
+"""Of each of the embedded sample's ten classes: an epoch takes a second."""
 SWEEP = """name: chaos
-data: {root: sample, resize: 64, image_size: 64, batch_size: 100}
-model: {arch: alexnet, hidden: 16, init: kaiming}
+data: {root: digits, resize: 64, image_size: 64, batch_size: 25}
+model: {arch: alexnet, hidden: 256, init: kaiming}
 train: {max_epochs: 5, precision: fp32}
-search: {points: [{lr: 0.01, step_size: 2}, {lr: 0.01, step_size: 3}, {lr: 0.01, step_size: 4}]}
+search: {points: [{lr: 0.001, step_size: 2}, {lr: 0.001, step_size: 3}, {lr: 0.001, step_size: 4}]}
 retrain: {seeds: [0]}
 resources: {max_concurrent: 2}
 faults: {checkpoint_seconds: 1.0e-6}
@@ -65,14 +68,28 @@ class Story:
         return (self.folder / ENDING).exists() and not (self.folder / JOURNAL).exists()
 
 
-def live_through(place: Path, kills: list[Kill], stages: dict[Stage, float], random: Random) -> Story:
+def write_images(place: Path) -> Path:
+    """Write the images that all sweeps of a run see, and return their folder."""
+    root = write_sample(place / "digits")
+    for listed in root.glob("*.txt"):
+        listed.unlink()
+    for image in sorted(root.rglob("*.jpg")):
+        if int(image.stem.removeprefix("image_")) > IMAGES:
+            image.unlink()
+    return root
+
+
+def live_through(
+    images: Path, place: Path, kills: list[Kill], stages: dict[Stage, float], random: Random
+) -> Story:
     """Run a sweep in a new folder with a cache of its own, through these kills, to its end.
 
     Args:
+        images: what `write_images` wrote.
         stages: {stage: the seconds it takes without kills}.
     """
     place.mkdir(parents=True)
-    (place / "chaos.yaml").write_text(SWEEP)
+    (place / "chaos.yaml").write_text(SWEEP.replace("digits", str(images)))
     story, left = Story(place / "runs" / "chaos"), list(kills)
     while not story.ended and len(story.exits) < MOST_ATTEMPTS:
         begun = (story.folder / "sweep.yaml").exists()

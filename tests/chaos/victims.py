@@ -1,5 +1,6 @@
 """Processes of a running sweep, found and killed."""
 
+import contextlib
 from enum import StrEnum
 from random import Random
 
@@ -55,7 +56,7 @@ def _nodes(driver: psutil.Process) -> list[psutil.Process]:
 
 def _computes(process: psutil.Process) -> bool:
     title = _title(process)
-    return title.startswith("ray::") and ("train" in title.lower())
+    return title.startswith(("ray::ResourceTrainable.", "ray::retrain"))
 
 
 def _below(process: psutil.Process) -> list[psutil.Process]:
@@ -73,7 +74,5 @@ def _title(process: psutil.Process) -> str:
 
 
 def _kill(process: psutil.Process) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.kill()
-    except psutil.NoSuchProcess:
-        pass
