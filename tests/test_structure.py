@@ -15,7 +15,7 @@ BELOW = {
 }
 MAY_IMPORT_RAY = {
     "trainables/classifier.py", "trainables/toy.py", "tuning/cluster.py", "tuning/driver.py", "tuning/journal.py", "tuning/live_tables.py", "tuning/progress.py",
-    "tuning/recorder.py", "tuning/search.py", "tuning/retraining.py", "tuning/stoppers.py",
+    "tuning/recorder.py", "tuning/search.py", "tuning/retraining.py", "tuning/retries.py", "tuning/stoppers.py",
     "tuning/track.py", "tuning/trials.py",
 }  # fmt: skip
 FILES = [path for package in BELOW for path in sorted((ROOT / package).glob("*.py"))]

@@ -40,7 +40,11 @@ class ClassifierTrainable(tune.Trainable):
     """
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Read the epochs that are given, or open the data and build the network."""
+        """Read the epochs that are given.
+
+        Data and network come with the first step: Ray Tune tries again what fails there, but not what fails while a
+        worker is given a further trial.
+        """
         self._config = config
         self._max_epochs: int = config["max_epochs"]
         self._checkpoint_seconds: float | None = config["checkpoint_seconds"]
@@ -48,8 +52,6 @@ class ClassifierTrainable(tune.Trainable):
         shared = config.get("shared")
         self._given = _read_results(Path(shared["rows"])) if shared else []
         self._results: list[dict[str, Any]] = []
-        if not self._given:
-            self._open()
 
     def _open(self) -> None:
         start = time.perf_counter()
@@ -75,7 +77,8 @@ class ClassifierTrainable(tune.Trainable):
         else:
             if not hasattr(self, "_learner"):
                 self._open()
-                self._load(Path(self._config["shared"]["state"]))
+                if self._given:
+                    self._load(Path(self._config["shared"]["state"]))
             result = self._train_and_validate()
             checkpoint = self._checkpoint_is_due()
         self._results.append(result)

@@ -1,12 +1,16 @@
 """Closed-form learning curves under the real result keys, so that the machinery is tested without a network."""
 
 import math
+import os
+import signal
 import time
+from pathlib import Path
 from typing import Any
 
 from ray import tune
 
-from trainables.metrics import EpochMetrics
+from data_utils.errors import InputError
+from trainables.metrics import SHOULD_CHECKPOINT, EpochMetrics
 
 
 def accuracy(kind: str, epoch: int) -> float:
@@ -23,7 +27,11 @@ def accuracy(kind: str, epoch: int) -> float:
 
 
 class ToyTrainable(tune.Trainable):
-    """A trial that follows a curve. Config: `kind`, `max_epochs`, and `seconds` an epoch sleeps (0)."""
+    """A trial that follows a curve, and fails as told.
+
+    Config: `kind`, `max_epochs`; `seconds` an epoch sleeps (0); `checkpoint_every` so many epochs (none); `fails`,
+    {epoch: how, of "raise", "die", "memory" and "input"}, and `marks`, a folder that notes each failure: it happens once.
+    """
 
     def setup(self, config: dict[str, Any]) -> None:
         """Start at epoch 0."""
@@ -37,6 +45,7 @@ class ToyTrainable(tune.Trainable):
         time.sleep(self._config.get("seconds", 0))
         if kind == "crash" and self._epoch == 4:
             raise RuntimeError("the toy crashes at epoch 4, as told")
+        self._fail()
         diverged = kind == "diverge" and self._epoch >= 5
         value = accuracy(kind, self._epoch)
         metrics = EpochMetrics(
@@ -49,7 +58,25 @@ class ToyTrainable(tune.Trainable):
             seconds=self._config.get("seconds", 0.0),
             images_per_second=1.0,
         )
-        return metrics.result() | {"done": self._epoch >= self._config["max_epochs"]}
+        every = self._config.get("checkpoint_every")
+        done = self._epoch >= self._config["max_epochs"]
+        due = every is not None and self._epoch % every == 0
+        return metrics.result() | {"done": done, SHOULD_CHECKPOINT: due and not done}
+
+    def _fail(self) -> None:
+        how = self._config.get("fails", {}).get(str(self._epoch))
+        if how is None or (mark := Path(self._config["marks"], f"{self.trial_name}_{self._epoch}")).exists():
+            return
+        mark.touch()
+        if how == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "memory":
+            import torch
+
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB, as told")
+        if how == "input":
+            raise InputError("weights.pt", ["cannot be read, as told"])
+        raise RuntimeError(f"the toy fails at epoch {self._epoch}, as told")
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:
         """Return the epoch, which is all there is."""

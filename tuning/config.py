@@ -279,6 +279,9 @@ class FaultSettings(Settings):
 
     checkpoint_seconds: float | None = Field(60.0, gt=0)
     """Least seconds between a running trial's checkpoints, of which the last is kept; null: none are taken."""
+    max_failures: int = Field(3, ge=0, le=LARGEST)
+    """How often a trial, or a retrain, that fails is tried again from its last checkpoint before it counts as failed:
+    for want of memory, by a crash, or with the machine it ran on."""
 
 
 def _address(uri: str) -> str:

@@ -30,6 +30,7 @@ from tuning.results import write_epochs, write_skipped, write_trials
 from tuning.retrain import Failed, Retrained, RetrainEnd
 from tuning.retraining import last_line, retrain_all
 from tuning.selection import Pick, pick
+from tuning.retries import Retries
 from tuning.sharing import Inheritance, Sharing, forks
 from tuning.space import TrialSpec
 from tuning.sweep_file import SWEEP_FILE
@@ -130,7 +131,7 @@ def _run_left(
     said = f", {before} ended before" if before else ""
     progress.stage(f"{counted(len(left), 'trial')}, {todo.at_once} at once{said}")
     sharing = Sharing(forks(todo.trials, most), recorder, sweep.stop, most, folder, own)
-    keeping = [Journal(folder, recorder), LiveTables(folder, recorder), CheckpointDropper(folder)]
+    keeping = [Journal(folder, recorder), LiveTables(folder, recorder), CheckpointDropper(folder), Retries(progress.warn)]
     run_trials(
         ClassifierTrainable,
         [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in left],
@@ -141,6 +142,7 @@ def _run_left(
         stopper=make_stopper(sweep.stop),
         callbacks=[recorder, *keeping, *tensorboard(sweep), *watching],
         sharing=sharing,
+        max_failures=sweep.faults.max_failures,
     )
     if recorder.all_ended:
         sharing.drop()

@@ -20,6 +20,7 @@ from trainables.metrics import (
     VAL_LOSS,
 )
 from tuning.config import Sweep
+from tuning.failures import reason
 from tuning.records import EpochRow, TrialRow, Worker, trial_row
 from tuning.space import TrialSpec
 
@@ -36,7 +37,7 @@ class Recorder(tune.Callback):
         self._workers: dict[int, Worker] = {}
         self._ended: set[int] = set()
         self._errors: dict[int, str] = {}
-        self._profiles: dict[int, dict[str, float]] = {spec.index: {} for spec in trials}
+        self._profiles: dict[int, dict[int, dict[str, float]]] = {spec.index: {} for spec in trials}
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -57,9 +58,9 @@ class Recorder(tune.Callback):
             computed_by=result.get(COMPUTED_BY, index),
         )
         self._epochs[index] = [r for r in self._epochs[index] if r.epoch < row.epoch] + [row]
-        profile = self._profiles[index]
-        for name in PROFILE:
-            profile[name] = profile.get(name, 0.0) + result.get(name, 0.0)
+        self._profiles[index] = {
+            epoch: seconds for epoch, seconds in self._profiles[index].items() if epoch < row.epoch
+        } | {row.epoch: {name: result.get(name, 0.0) for name in PROFILE}}
         self._workers[index] = Worker(result["hostname"], result.get(DEVICE))
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -69,12 +70,9 @@ class Recorder(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Keep what a trial raised, and where its whole story stands."""
         self._ended.add(trial.config[INDEX])
-        # Ray's staged text is there already; it moves to the sweep's folder when the trial is cleaned up.
-        text = Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""
-        said = next(
-            (line for line in reversed(text.splitlines()) if line.strip()), "its worker died without a word"
+        self._errors[trial.config[INDEX]] = (
+            f"{reason(error_text(trial))} (whole story: {trial.path}/error.txt)"
         )
-        self._errors[trial.config[INDEX]] = f"{said} (whole story: {trial.path}/error.txt)"
 
     @property
     def all_ended(self) -> bool:
@@ -90,7 +88,7 @@ class Recorder(tune.Callback):
         self, index: int, epochs: list[EpochRow], worker: Worker | None, profile: dict[str, float]
     ) -> None:
         """Take in a trial that ended before this process began."""
-        self._epochs[index], self._profiles[index] = epochs, profile
+        self._epochs[index], self._profiles[index] = epochs, {len(epochs): profile}
         if worker:
             self._workers[index] = worker
         self._ended.add(index)
@@ -127,6 +125,16 @@ class Recorder(tune.Callback):
             stop=self._sweep.stop,
             max_epochs=self._sweep.train.max_epochs,
             worker=self._workers.get(index),
-            profile=self._profiles[index],
+            profile=self._profile(index),
             error=self._errors.get(index),
         )
+
+    def _profile(self, index: int) -> dict[str, float]:
+        """Return where a trial's time went, over the epochs that stand."""
+        parts = self._profiles[index].values()
+        return {name: sum(part.get(name, 0.0) for part in parts) for name in PROFILE} if parts else {}
+
+
+def error_text(trial: Trial) -> str:
+    """Return what Ray has written of a trial's failures; it moves to the sweep's folder when the trial is cleaned up."""
+    return Path(trial.error_file).read_text(encoding="utf-8") if trial.error_file else ""

@@ -73,7 +73,7 @@ class TrialRow:
     device: str | None
     error: str | None
     profile: Mapping[str, float]
-    """Where the time went: the seconds of `metrics.PROFILE`, all attempts together."""
+    """Where the time went: the seconds of `metrics.PROFILE`, of the epochs that stand; what a failure undid is left out."""
 
 
 @dataclass(frozen=True)

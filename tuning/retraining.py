@@ -12,6 +12,7 @@ from data_utils.errors import InputError
 from data_utils.normalization import NORMALIZATIONS
 from trainables.model_card import CARD, MODEL, digest
 from tuning import cluster
+from tuning.failures import reason
 from tuning.files import aside
 from tuning.plan import Plan
 from tuning.progress import Progress
@@ -40,22 +41,31 @@ def retrain_all(
 
 
 def _retrain(todo: Plan, winner: Pick, seed: int, kept: Retrains, progress: Progress) -> RetrainEnd:
-    """Retrain with one seed; what goes wrong is an end like others, since the trials' rows and other seeds stand."""
+    """Retrain with one seed, again from its kept state if it fails; what goes wrong is an end like others, since the trials' rows and other seeds stand."""
     recipe = todo.trials[winner.trial].recipe
     progress.stage(
         f"retraining trial {winner.trial} on train + validation for {counted(winner.epoch, 'epoch')}, seed {seed}"
     )
-    where, period = todo.whole_machine, todo.sweep.faults.checkpoint_seconds
-    try:
-        for event in cluster.stream(
-            retrain, where, recipe, winner.epoch, seed, todo.device, where.cpus, kept.state(seed), period
-        ):
-            if not isinstance(event, int):
-                return event
-            progress.count("retrain epoch", event, winner.epoch)
-    except (RayError, InputError) as error:
-        return Failed(seed, last_line(error))
-    return Failed(seed, "its task ended without a result")
+    where, faults = todo.whole_machine, todo.sweep.faults
+    period, most = faults.checkpoint_seconds, faults.max_failures
+    failures = 0
+    while True:
+        try:
+            for event in cluster.stream(
+                retrain, where, recipe, winner.epoch, seed, todo.device, where.cpus, kept.state(seed), period
+            ):
+                if not isinstance(event, int):
+                    return event
+                progress.count("retrain epoch", event, winner.epoch)
+            return Failed(seed, "its task ended without a result")
+        except InputError as error:  # which no retry cures
+            return Failed(seed, last_line(error))
+        except RayError as error:
+            said, failures = reason(str(error)), failures + 1
+            if failures > most:
+                return Failed(seed, said)
+            tries = f"retry {failures} of at most {most}"
+            progress.warn(f"the retrain with seed {seed} failed and is tried again ({tries}): {said}")
 
 
 def _write_retrained(

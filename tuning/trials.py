@@ -29,6 +29,7 @@ def run_trials(
     stopper: tune.Stopper,
     callbacks: Sequence[tune.Callback],
     sharing: Sharing | None = None,
+    max_failures: int = 0,
 ) -> None:
     """Run trials of any trainable on Ray Tune, one a configuration; what happens reaches the callbacks.
 
@@ -36,6 +37,7 @@ def run_trials(
         folder: absolute; Ray's own files go into its `ray` folder.
         cpus, gpus: of a trial.
         sharing: of the trials that need not compute their first epochs; by default all do.
+        max_failures: how often a trial that fails is tried again, from its last checkpoint.
     """
     if not configs:
         return
@@ -55,6 +57,7 @@ def run_trials(
             stop=stopper,
             callbacks=list(callbacks),
             verbose=0,
+            failure_config=tune.FailureConfig(max_failures=max_failures),
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=False),
         ),
     )
