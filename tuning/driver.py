@@ -29,8 +29,8 @@ from tuning.records import Outcome, TrialRow, make_stopper
 from tuning.results import write_epochs, write_skipped, write_trials
 from tuning.retrain import Failed, Retrained, RetrainEnd
 from tuning.retraining import last_line, retrain_all
-from tuning.selection import Pick, pick
 from tuning.retries import Retries
+from tuning.selection import Pick, pick
 from tuning.sharing import Inheritance, Sharing, forks
 from tuning.space import TrialSpec
 from tuning.sweep_file import SWEEP_FILE
