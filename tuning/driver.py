@@ -131,7 +131,12 @@ def _run_left(
     said = f", {before} ended before" if before else ""
     progress.stage(f"{counted(len(left), 'trial')}, {todo.at_once} at once{said}")
     sharing = Sharing(forks(todo.trials, most), recorder, sweep.stop, most, folder, own)
-    keeping = [Journal(folder, recorder), LiveTables(folder, recorder), CheckpointDropper(folder), Retries(progress.warn)]
+    keeping = [
+        Journal(folder, recorder),
+        LiveTables(folder, recorder),
+        CheckpointDropper(folder),
+        Retries(progress.warn),
+    ]
     run_trials(
         ClassifierTrainable,
         [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in left],

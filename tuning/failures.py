@@ -6,7 +6,9 @@ _RAISED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)\b")
 _INPUT_ERROR = "data_utils.errors.InputError: "
 _GPU_FULL = re.compile(r"(CUDA|HIP) out of memory|CU\w+_STATUS_ALLOC_FAILED")
 _HOST_FULL = re.compile(r"\bMemoryError\b|DefaultCPUAllocator|Cannot allocate memory")
-_KILLED_FOR_MEMORY = re.compile(r"killed due to the node running low on memory(?:.* was ([\d.]+\s?GB used / [\d.]+\s?GB))?")
+_KILLED_FOR_MEMORY = re.compile(
+    r"killed due to the node running low on memory(?:.* was ([\d.]+\s?GB used / [\d.]+\s?GB))?"
+)
 _DIED = re.compile(r"worker process has died|worker died unexpectedly|actor died unexpectedly")
 
 _SMALLER = "data.batch_size, data.eval_batch_size or data.image_size"

@@ -5,7 +5,6 @@ Rows of a trial that runs are in its checkpoint, beside the state they led to, s
 
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ class Journal(tune.Callback):
         index = trial.config[INDEX]
         row = self._recorder.trial(index)
         entry = {
-            "epochs": [asdict(epoch) for epoch in self._recorder.of(index)],
+            "epochs": [vars(epoch) for epoch in self._recorder.of(index)],
             "worker": None if row.host is None else {"host": row.host, "device": row.device},
             "profile": dict(row.profile),
         }

@@ -57,10 +57,13 @@ class Recorder(tune.Callback):
             images_per_second=result[IMAGES_PER_SECOND],
             computed_by=result.get(COMPUTED_BY, index),
         )
-        self._epochs[index] = [r for r in self._epochs[index] if r.epoch < row.epoch] + [row]
-        self._profiles[index] = {
-            epoch: seconds for epoch, seconds in self._profiles[index].items() if epoch < row.epoch
-        } | {row.epoch: {name: result.get(name, 0.0) for name in PROFILE}}
+        rows, parts = self._epochs[index], self._profiles[index]
+        while rows and rows[-1].epoch >= row.epoch:
+            rows.pop()
+        while parts and next(reversed(parts)) >= row.epoch:
+            parts.popitem()
+        rows.append(row)
+        parts[row.epoch] = {name: result.get(name, 0.0) for name in PROFILE}
         self._workers[index] = Worker(result["hostname"], result.get(DEVICE))
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:

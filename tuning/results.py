@@ -6,7 +6,6 @@ import json
 import platform
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -161,7 +160,7 @@ def load_study_rows(folder: Path) -> pd.DataFrame | None:
 
 def write_epochs(folder: Path, rows: Iterable[EpochRow]) -> None:
     """Write `epochs.parquet`."""
-    write_table(folder / EPOCHS, [asdict(row) for row in rows], _EPOCH_FIELDS)
+    write_table(folder / EPOCHS, [vars(row) for row in rows], _EPOCH_FIELDS)
 
 
 def write_trials(folder: Path, rows: Sequence[TrialRow]) -> None:

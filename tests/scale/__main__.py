@@ -20,12 +20,13 @@ from rich.table import Table
 from tuning.results import processor_name
 
 SIDES = ("ours", "plain")
-UNITS = {
-    "seconds": ("ms a trial", 1000),
-    "driver_seconds": ("ms of the driver's processor a trial", 1000),
-    "grown_mb": ("kB of the driver's memory a trial", 1000),
+FIGURES = {
+    "seconds": "s from start to end",
+    "ms_a_trial": "ms a trial, without the first ten",
+    "driver_ms_a_trial": "ms of the driver's processor a trial",
+    "peak_mb": "MB of the driver at most",
+    "kb_a_trial": "kB of the driver a trial",
 }
-"""{figure: what it is when divided by the trials, and times how much}"""
 
 
 def measure(trials: int, repeats: int, epochs: int) -> dict[str, list[dict[str, float]]]:
@@ -60,14 +61,12 @@ def main() -> None:
     load = os.getloadavg()[0]
     found = measure(asked.trials, asked.repeats, asked.epochs)
     table = Table("figure", *SIDES, "ratio", "lowest", "highest", title=f"{asked.trials} trials")
-    for figure, (unit, times) in UNITS.items():
+    for figure, meaning in FIGURES.items():
         a, b = ([one[figure] for one in found[side]] for side in SIDES)
         ratios = [x / y for x, y in zip(a, b, strict=True)]
-        shown = [f"{statistics.median(values) * times / asked.trials:.1f}" for values in (a, b)]
+        shown = [f"{statistics.median(values):.1f}" for values in (a, b)]
         spread = [f"{value:.2f}" for value in (statistics.median(ratios), min(ratios), max(ratios))]
-        table.add_row(unit, *shown, *spread)
-    peaks = [statistics.median(one["peak_mb"] for one in found[side]) for side in SIDES]
-    table.add_row("MB at most", *(f"{peak:.0f}" for peak in peaks), f"{peaks[0] / peaks[1]:.2f}", "", "")
+        table.add_row(meaning, *shown, *spread)
     table.caption = (
         f"{asked.epochs} epochs a trial, n = {asked.repeats}; {processor_name()}, {platform.node()}, "
         f"Ray {version('ray')}, load {load:.1f} at the start"

@@ -7,9 +7,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 from ray import tune
+from ray.tune.experiment import Trial
 from ray.tune.logger import TBXLoggerCallback
 from rich.console import Console
 
@@ -26,8 +28,30 @@ from tuning.space import trial_specs
 from tuning.track import tensorboard
 from tuning.trials import CheckpointDropper, run_trials
 
+FIRST = 10
+"""Trials until everything is imported and started."""
 
-def ours(folder: Path, trials: int, epochs: int) -> None:
+
+class Started(tune.Callback):
+    """Looks at the clock and the driver's memory when the first trials have ended."""
+
+    def __init__(self) -> None:
+        self._ended = 0
+        self.seconds = self.computed = self.memory = 0.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give Ray, which pickles its callbacks with the experiment, nothing."""
+        return {}
+
+    def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Count."""
+        self._ended += 1
+        if self._ended == FIRST:
+            self.seconds, self.computed = time.perf_counter(), time.process_time()
+            self.memory = psutil.Process().memory_info().rss
+
+
+def ours(folder: Path, trials: int, epochs: int, started: Started) -> None:
     """Run the toys as the driver runs a sweep's trials, and write the two tables."""
     sweep = Sweep.model_validate(
         {
@@ -56,14 +80,14 @@ def ours(folder: Path, trials: int, epochs: int) -> None:
             gpus=0,
             max_concurrent=None,
             stopper=make_stopper(sweep.stop),
-            callbacks=[recorder, *keeping, *tensorboard(sweep), progress],
+            callbacks=[recorder, *keeping, *tensorboard(sweep), progress, started],
         )
     write_epochs(sweep.folder, recorder.epochs)
     write_trials(sweep.folder, recorder.trials())
     assert len(recorder.epochs) == trials * epochs
 
 
-def plain(folder: Path, trials: int, epochs: int) -> None:
+def plain(folder: Path, trials: int, epochs: int, started: Started) -> None:
     """Run the same toys as one does with Ray Tune alone, with the one logger that the driver has, too."""
     tuner = tune.Tuner(
         ToyTrainable,
@@ -74,7 +98,7 @@ def plain(folder: Path, trials: int, epochs: int) -> None:
         },
         tune_config=tune.TuneConfig(reuse_actors=True),
         run_config=tune.RunConfig(
-            name="plain", storage_path=str(folder), callbacks=[TBXLoggerCallback()], verbose=0
+            name="plain", storage_path=str(folder), callbacks=[TBXLoggerCallback(), started], verbose=0
         ),
     )
     results = tuner.fit()
@@ -86,18 +110,16 @@ def main() -> None:
     """Start Ray, run one side, and print what it took."""
     side, trials, epochs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     cluster.start()
-    process = psutil.Process()
+    begin, started = time.perf_counter(), Started()
     with tempfile.TemporaryDirectory(prefix="upsweep-scale-") as folder:
-        before, begin = process.memory_info().rss, time.perf_counter()
-        computed = time.process_time()
-        {"ours": ours, "plain": plain}[side](Path(folder), trials, epochs)
-        seconds, computed = time.perf_counter() - begin, time.process_time() - computed
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        {"ours": ours, "plain": plain}[side](Path(folder), trials, epochs, started)
+    end, peak = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     figures = {
-        "seconds": seconds,
-        "driver_seconds": computed,
+        "seconds": end - begin,
         "peak_mb": peak / 1e6,
-        "grown_mb": (peak - before) / 1e6,
+        "ms_a_trial": 1e3 * (end - started.seconds) / (trials - FIRST),
+        "driver_ms_a_trial": 1e3 * (time.process_time() - started.computed) / (trials - FIRST),
+        "kb_a_trial": (peak - started.memory) / 1e3 / (trials - FIRST),
     }
     print(json.dumps(figures), flush=True)
     os._exit(0)  # Ray's processes end with this one; an orderly end takes seconds that nobody measures

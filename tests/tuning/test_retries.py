@@ -11,7 +11,6 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from tests.tuning.test_driver import sample_sweep
-from trainables.classifier import ClassifierTrainable
 from trainables.recipe import Recipe
 from trainables.toy import ToyTrainable
 from tuning.driver import run
