@@ -44,8 +44,12 @@ def drop_parts(folder: Path) -> None:
 
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -> None:
     """Write rows as Parquet with these columns, aside and renamed; what a row lacks is null."""
-    schema = pa.schema(fields)
-    table = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
+    write_columns(path, {name: [row.get(name) for row in rows] for name, _ in fields}, fields)
+
+
+def write_columns(path: Path, columns: Mapping[str, Sequence[Any]], fields: Fields) -> None:
+    """Write columns as Parquet, aside and renamed."""
+    table = pa.Table.from_pydict(columns, pa.schema(fields))
     with aside(path) as part:
         pq.write_table(table, part, write_page_checksum=True)
 

@@ -5,6 +5,7 @@ Rows of a trial that runs are in its checkpoint, beside the state they led to, s
 
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,11 @@ class Journal(tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Write a trial's rows; one that failed is left out, since a resume tries it again."""
         index = trial.config[INDEX]
-        row = self._recorder.trial(index)
+        ended, names = self._recorder.trial(index), [one.name for one in fields(EpochRow)]
         entry = {
-            "epochs": [vars(epoch) for epoch in self._recorder.of(index)],
-            "worker": None if row.host is None else {"host": row.host, "device": row.device},
-            "profile": dict(row.profile),
+            "epochs": [{name: getattr(row, name) for name in names} for row in self._recorder.of(index)],
+            "worker": None if ended.host is None else {"host": ended.host, "device": ended.device},
+            "profile": dict(ended.profile),
         }
         self._write(_entry(self._folder, index), entry)
 

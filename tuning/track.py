@@ -24,7 +24,8 @@ from tuning.wording import counted
 
 def tensorboard(sweep: Sweep) -> list[tune.Callback]:
     """Return a callback for TensorBoard's event files, if the sweep wants them."""
-    return [EventFiles()] if sweep.track.tensorboard else []
+    # Ray leaves it untyped
+    return [EventFiles()] if sweep.track.tensorboard else []  # type: ignore[no-untyped-call]
 
 
 class EventFiles(TBXLoggerCallback):
@@ -35,7 +36,7 @@ class EventFiles(TBXLoggerCallback):
 
     def log_trial_start(self, trial: Trial) -> None:
         """Open a trial's file."""
-        super().log_trial_start(trial)  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+        super().log_trial_start(trial)
         self._trial_writer[trial].flush = _later
 
 
