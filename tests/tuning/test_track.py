@@ -165,6 +165,7 @@ def run_toys(
     return recorder, warned, tracking.missing
 
 
+@pytest.mark.usefixtures("local_ray")
 def test_tensorboard_files_hold_every_epoch(tmp_path: Path) -> None:
     """Nothing is lost though the driver waits for no disk: forty of a trial that runs through, thirty of one that stops."""
     run_toys(toy_sweep(tmp_path, "toys", {"tensorboard": True}, 2, 40), ["rise", "flat"])
