@@ -65,11 +65,13 @@ def resume(
     """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
     with _input_errors(shlex.join(["upsweep", "resume", str(folder)])):
         from tuning.ending import read_ending
+        from tuning.files import drop_parts
         from tuning.remains import JOURNAL
 
         file = _sweep_file(folder)
         ending = read_ending(file.parent)
         if ending and not (file.parent / JOURNAL).exists():
+            drop_parts(file.parent)
             _console().print(f"{folder} has ended; there is nothing to go on with", soft_wrap=True)
             raise typer.Exit
         sweep = _load(file, None, str(file.parent.parent), file.parent.name)

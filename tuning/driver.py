@@ -19,12 +19,11 @@ from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.broken_off import saying_how_to_go_on
 from tuning.config import Sweep
 from tuning.ending import Ending, write_ending
-from tuning.files import aside
+from tuning.files import aside, drop_parts
 from tuning.interrupts import Interrupts
-from tuning.journal import FOLDER as JOURNAL
-from tuning.journal import Journal, checkpoints, restore
+from tuning.journal import Journal, checkpoints, drop_journal, restore
 from tuning.live_tables import LiveTables
-from tuning.pinned import check_settings, keep_settings
+from tuning.pinned import check_settings, keep_settings, nothing_was_run
 from tuning.plan import Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
@@ -104,7 +103,10 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console | None) -> 
     sweep = todo.sweep
     recorder, own = Recorder(sweep, todo.trials), dict[int, Inheritance]()
     if resume:
+        if nothing_was_run(sweep.folder):
+            keep_settings(sweep.folder, todo.settings, todo.split_digest)
         check_settings(sweep.folder, todo.settings, todo.split_digest)
+        drop_parts(sweep.folder)
         restore(sweep.folder, todo.trials, recorder)
         own = checkpoints(sweep.folder, [t for t in todo.trials if not recorder.has_ended(t.index)])
     cluster.start()
@@ -130,7 +132,7 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console | None) -> 
                 write_ending(folder, _ending(todo, result))
             try_report(folder, progress.stage)
     if not result.interrupted and not result.failed:
-        shutil.rmtree(folder / JOURNAL)
+        drop_journal(folder)
     return result
 
 
@@ -228,11 +230,10 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> P
                 f"cannot be computed: {last_line(error)}; lower data.eval_batch_size or free memory and disk"
             )
             raise InputError(f"what {recipe.arch}'s trials share", [problem]) from error
-    if resume:
-        return todo.sweep.folder
-    folder = claim_folder(todo, overwrite)
+    folder = todo.sweep.folder if resume else claim_folder(todo, overwrite)
     with saying_how_to_go_on(folder):
-        keep_settings(folder, todo.settings, todo.split_digest)
+        if not resume:
+            keep_settings(folder, todo.settings, todo.split_digest)
         if data.skipped:
             write_skipped(folder, todo.sweep.name, data.skipped)
     return folder

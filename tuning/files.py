@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,11 +17,14 @@ from data_utils.errors import InputError
 
 Fields = list[tuple[str, pa.DataType]]
 
+PART = ".part"
+"""How the names of files end that are not whole yet."""
+
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
     """Give a place to write to, and rename it to `path` at the end: a file is whole or absent."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
     os.close(handle)
     part = Path(name)
     try:
@@ -31,10 +35,23 @@ def aside(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def drop_parts(folder: Path) -> None:
+    """Remove from a folder what a process that was killed while it wrote has left there."""
+    for part in folder.glob(f".*{PART}"):
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink(missing_ok=True)
+
+
 def write_table(path: Path, rows: Sequence[Mapping[str, Any]], fields: Fields) -> None:
     """Write rows as Parquet with these columns, aside and renamed; what a row lacks is null."""
-    schema = pa.schema(fields)
-    table = pa.Table.from_pydict({name: [row.get(name) for row in rows] for name in schema.names}, schema)
+    write_columns(path, {name: [row.get(name) for row in rows] for name, _ in fields}, fields)
+
+
+def write_columns(path: Path, columns: Mapping[str, Sequence[Any]], fields: Fields) -> None:
+    """Write columns as Parquet, aside and renamed."""
+    table = pa.Table.from_pydict(columns, pa.schema(fields))
     with aside(path) as part:
         pq.write_table(table, part, write_page_checksum=True)
 

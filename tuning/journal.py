@@ -3,8 +3,9 @@
 Rows of a trial that runs are in its checkpoint, beside the state they led to, so the two can never disagree.
 """
 
-from collections.abc import Iterable
-from dataclasses import asdict
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ray.tune.experiment import Trial
 from data_utils.errors import InputError
 from data_utils.sealed_json import read_sealed, sealed
 from trainables.classifier import CHECKPOINT, RESULTS
-from tuning.files import aside
+from tuning.files import PART, aside
 from tuning.frames import RAY_FOLDER
 from tuning.interrupts import Interrupts
 from tuning.recorder import INDEX, Recorder
@@ -39,11 +40,11 @@ class Journal(tune.Callback):
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Write a trial's rows; one that failed is left out, since a resume tries it again."""
         index = trial.config[INDEX]
-        row = self._recorder.trial(index)
+        ended, names = self._recorder.trial(index), [one.name for one in fields(EpochRow)]
         entry = {
-            "epochs": [asdict(epoch) for epoch in self._recorder.of(index)],
-            "worker": None if row.host is None else {"host": row.host, "device": row.device},
-            "profile": dict(row.profile),
+            "epochs": [{name: getattr(row, name) for name in names} for row in self._recorder.of(index)],
+            "worker": None if ended.host is None else {"host": ended.host, "device": ended.device},
+            "profile": dict(ended.profile),
         }
         self._write(_entry(self._folder, index), entry)
 
@@ -94,7 +95,7 @@ def checkpoints(folder: Path, trials: Iterable[TrialSpec]) -> dict[int, Inherita
     """
     found, problems = {}, []
     for spec in trials:
-        results = folder.glob(f"{RAY_FOLDER}/**/trial_{spec.index:05d}/checkpoint_*/{RESULTS}")
+        results = (path / RESULTS for path in checkpoint_folders(folder, spec.index))
         whole = [(epochs, path) for path in results if (epochs := _epochs_of_whole(path))]
         epochs, path = max(whole, default=(0, None))
         known = _known(folder / FOLDER, spec.index)
@@ -108,6 +109,19 @@ def checkpoints(folder: Path, trials: Iterable[TrialSpec]) -> dict[int, Inherita
     if problems:
         raise InputError(str(folder), problems)
     return found
+
+
+def checkpoint_folders(folder: Path, index: int) -> Iterator[Path]:
+    """Yield the folders of a trial's checkpoints, of every attempt so far; others' folders are not looked into."""
+    for attempt in ("", "resumed_*/"):
+        yield from folder.glob(f"{RAY_FOLDER}/{attempt}trial_{index:05d}/checkpoint_*")
+
+
+def drop_journal(folder: Path) -> None:
+    """Remove the journal of a sweep that has ended well: at once, so that a kill never leaves a part of it."""
+    part = folder / f".{FOLDER}{PART}"
+    (folder / FOLDER).rename(part)
+    shutil.rmtree(part)
 
 
 def _entry(folder: Path, index: int) -> Path:

@@ -9,7 +9,9 @@ from data_utils.errors import InputError
 from data_utils.sealed_json import read_sealed, sealed
 from tuning.differences import as_text, differences
 from tuning.files import aside
+from tuning.frames import RAY_FOLDER
 from tuning.journal import FOLDER
+from tuning.results import EPOCHS
 
 SETTINGS = "settings.json"
 
@@ -26,6 +28,11 @@ def keep_settings(folder: Path, settings: Mapping[str, Any], split_digest: str) 
     (folder / FOLDER).mkdir(exist_ok=True)
     with aside(folder / FOLDER / SETTINGS) as part:
         part.write_text(sealed({**settings, "split_digest": split_digest}), encoding="utf-8")
+
+
+def nothing_was_run(folder: Path) -> bool:
+    """Return whether a sweep was killed between making its folder and writing down what it runs with."""
+    return not any((folder / name).exists() for name in (f"{FOLDER}/{SETTINGS}", RAY_FOLDER, EPOCHS))
 
 
 def check_settings(folder: Path, settings: Mapping[str, Any], split_digest: str) -> None:

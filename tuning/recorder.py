@@ -37,7 +37,7 @@ class Recorder(tune.Callback):
         self._workers: dict[int, Worker] = {}
         self._ended: set[int] = set()
         self._errors: dict[int, str] = {}
-        self._profiles: dict[int, dict[int, dict[str, float]]] = {spec.index: {} for spec in trials}
+        self._profiles: dict[int, dict[int, tuple[float, ...]]] = {spec.index: {} for spec in trials}
 
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
@@ -57,10 +57,13 @@ class Recorder(tune.Callback):
             images_per_second=result[IMAGES_PER_SECOND],
             computed_by=result.get(COMPUTED_BY, index),
         )
-        self._epochs[index] = [r for r in self._epochs[index] if r.epoch < row.epoch] + [row]
-        self._profiles[index] = {
-            epoch: seconds for epoch, seconds in self._profiles[index].items() if epoch < row.epoch
-        } | {row.epoch: {name: result.get(name, 0.0) for name in PROFILE}}
+        rows, parts = self._epochs[index], self._profiles[index]
+        while rows and rows[-1].epoch >= row.epoch:
+            rows.pop()
+        while parts and next(reversed(parts)) >= row.epoch:
+            parts.popitem()
+        rows.append(row)
+        parts[row.epoch] = tuple(result.get(name, 0.0) for name in PROFILE)
         self._workers[index] = Worker(result["hostname"], result.get(DEVICE))
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -88,7 +91,8 @@ class Recorder(tune.Callback):
         self, index: int, epochs: list[EpochRow], worker: Worker | None, profile: dict[str, float]
     ) -> None:
         """Take in a trial that ended before this process began."""
-        self._epochs[index], self._profiles[index] = epochs, {len(epochs): profile}
+        self._epochs[index] = epochs
+        self._profiles[index] = {len(epochs): tuple(profile.get(name, 0.0) for name in PROFILE)}
         if worker:
             self._workers[index] = worker
         self._ended.add(index)
@@ -132,7 +136,7 @@ class Recorder(tune.Callback):
     def _profile(self, index: int) -> dict[str, float]:
         """Return where a trial's time went, over the epochs that stand."""
         parts = self._profiles[index].values()
-        return {name: sum(part.get(name, 0.0) for part in parts) for name in PROFILE} if parts else {}
+        return dict(zip(PROFILE, map(sum, zip(*parts, strict=True)), strict=True)) if parts else {}
 
 
 def error_text(trial: Trial) -> str:

@@ -9,6 +9,7 @@ from trainables.metrics import DIVERGED, TRAINING_ITERATION
 from tuning.criteria import Criterion, NonFinite, Up
 
 _States = tuple[Any, ...]
+_Values = tuple[float | None, ...]
 
 
 class UpStopper(tune.Stopper):
@@ -37,7 +38,9 @@ class UpStopper(tune.Stopper):
         up = [] if successive is None else [(metric, Up(strip_length, successive, mode, ties))]
         self._watches: list[tuple[str, Criterion[Any]]] = [*((name, NonFinite()) for name in non_finite), *up]
         self._up_metric = metric if up else None
-        self._states: dict[str, list[_States]] = {}
+        # Every epoch's values and the last epoch's states: Ray pickles them with each snapshot of the experiment.
+        self._values: dict[str, list[_Values]] = {}
+        self._states: dict[str, _States] = {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Take in an epoch and return whether the trial should stop.
@@ -51,19 +54,17 @@ class UpStopper(tune.Stopper):
             raise ValueError(
                 f"trial {trial_id} reported no {self._up_metric!r} at epoch {epoch}; the UP rule needs it"
             )
-        seen = self._states.setdefault(trial_id, [tuple(c.start() for _, c in self._watches)])
-        if epoch > len(seen):
+        seen = self._values.setdefault(trial_id, [])
+        if epoch > len(seen) + 1:
             raise ValueError(
-                f"trial {trial_id} reported epoch {epoch} after epoch {len(seen) - 1}; "
+                f"trial {trial_id} reported epoch {epoch} after epoch {len(seen)}; "
                 f"the UP rule needs every epoch: restore the stopper with the trial"
             )
-        del seen[epoch:]
-        seen.append(
-            tuple(
-                criterion.update(_value(metric, result, diverged), state)
-                for (metric, criterion), state in zip(self._watches, seen[-1], strict=True)
-            )
-        )
+        if epoch <= len(seen) or not seen:
+            del seen[epoch - 1 :]
+            self._states[trial_id] = self._replayed(seen)
+        seen.append(tuple(_value(metric, result, diverged) for metric, _ in self._watches))
+        self._states[trial_id] = self._after(seen[-1], self._states[trial_id])
         return self.reason(trial_id) is not None
 
     def stop_all(self) -> bool:
@@ -72,11 +73,25 @@ class UpStopper(tune.Stopper):
 
     def reason(self, trial_id: str) -> str | None:
         """Return why a trial should stop, as of its last epoch, or None."""
-        states = self._states.get(trial_id, [()])[-1]
+        states = self._states.get(trial_id, ())
         for (metric, criterion), state in zip(self._watches, states, strict=False):
             if criterion.done(state):
                 return f"{metric}: {criterion.message(state)}"
         return None
+
+    def _after(self, values: _Values, states: _States) -> _States:
+        """Return the states after one more epoch."""
+        return tuple(
+            criterion.update(value, state)
+            for (_, criterion), value, state in zip(self._watches, values, states, strict=True)
+        )
+
+    def _replayed(self, seen: Sequence[_Values]) -> _States:
+        """Return the states after these epochs."""
+        states: _States = tuple(criterion.start() for _, criterion in self._watches)
+        for values in seen:
+            states = self._after(values, states)
+        return states
 
 
 def _value(metric: str, result: dict[str, Any], diverged: bool) -> float | None:

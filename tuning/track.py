@@ -28,9 +28,25 @@ HASTY_SECONDS = 5.0
 
 
 def tensorboard(sweep: Sweep) -> list[tune.Callback]:
-    """Return Ray's own callback for TensorBoard's event files, if the sweep wants them."""
+    """Return a callback for TensorBoard's event files, if the sweep wants them."""
     # Ray leaves it untyped
-    return [TBXLoggerCallback()] if sweep.track.tensorboard else []  # type: ignore[no-untyped-call]
+    return [EventFiles()] if sweep.track.tensorboard else []  # type: ignore[no-untyped-call]
+
+
+class EventFiles(TBXLoggerCallback):
+    """Ray's own callback, but that the driver does not wait for the disk at every epoch of every trial.
+
+    A thread writes the events within half a minute, and a trial's end all of them.
+    """
+
+    def log_trial_start(self, trial: Trial) -> None:
+        """Open a trial's file."""
+        super().log_trial_start(trial)
+        self._trial_writer[trial].flush = _later
+
+
+def _later() -> None:
+    """Leave what is to be written to the thread that writes."""
 
 
 def trackers(sweep: Sweep, folder: Path) -> list[Tracker]:

@@ -10,6 +10,7 @@ from ray.tune.experiment import Trial
 
 from tuning.frames import RAY_FOLDER
 from tuning.interrupts import Interrupts
+from tuning.journal import checkpoint_folders
 from tuning.pausing import Endable, Pausing
 from tuning.recorder import INDEX
 from tuning.search import PointSearch
@@ -96,6 +97,5 @@ class CheckpointDropper(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Remove what is left of the trial's checkpoints, of this attempt and those before."""
-        name = f"trial_{trial.config[INDEX]:05d}"
-        for checkpoint in self._folder.glob(f"{RAY_FOLDER}/**/{name}/checkpoint_*"):
+        for checkpoint in list(checkpoint_folders(self._folder, trial.config[INDEX])):
             shutil.rmtree(checkpoint)

@@ -21,7 +21,7 @@ from trainables.metrics import PROFILE
 from tuning.config import load_sweep
 from tuning.journal import FOLDER as JOURNAL
 from tuning.journal import checkpoints
-from tuning.pinned import check_settings, keep_settings
+from tuning.pinned import check_settings, keep_settings, nothing_was_run
 from tuning.plan import plan
 from tuning.results import load
 from tuning.space import trial_specs
@@ -102,9 +102,46 @@ def test_a_resume_ends_as_a_run_without_a_break(
     assert not list(folder.rglob("checkpoint_*"))
 
 
+def test_a_checkpoint_and_the_pixels_cut_short_are_mended(
+    file: Path, uninterrupted: Path, upsweep: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checkpoint is refused with a remedy, and the store decoded again; the result is as without either."""
+    monkeypatch.setenv("UPSWEEP_CACHE", str(tmp_path / "cache"))
+    folder = kill_when(trial_has_a_checkpoint, file, tmp_path)
+    (store,) = (tmp_path / "cache" / "pixels").glob("*.arrow")
+    newest = max(folder.glob(f"ray/trial_00000/checkpoint_*/{CHECKPOINT}"))
+    for cut in (store, newest):
+        os.truncate(cut, cut.stat().st_size // 2)
+    refused = upsweep("resume", folder)
+    assert refused.returncode == 2
+    remedy = folder / JOURNAL / "checkpoint_00000.json"
+    assert f"drop {remedy}" in " ".join(refused.stderr.split())
+    remedy.unlink()
+    done = upsweep("resume", folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "images decoded 1797/1797" in done.stdout
+    for table, times in TIMES.items():
+        ours, theirs = (getattr(load(path), table).drop(columns=times) for path in (folder, uninterrupted))
+        pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+
+
+def test_a_kill_before_anything_was_run_is_gone_on_from(
+    file: Path, uninterrupted: Path, tmp_path: Path
+) -> None:
+    """Its folder holds its settings alone; one that has run without a journal is none such."""
+    shutil.copy(uninterrupted / "sweep.yaml", tmp_path)
+    assert nothing_was_run(tmp_path)
+    keep_settings(tmp_path, {}, "digest")
+    assert not nothing_was_run(tmp_path)
+    assert not nothing_was_run(uninterrupted)
+
+
 def test_what_has_ended_says_so(uninterrupted: Path, upsweep: Run) -> None:
     """Exit 0, and nothing is run."""
+    left = uninterrupted / ".journal.part"  # by a kill at the very end
+    left.mkdir()
     again = upsweep("resume", uninterrupted)
+    assert not left.exists()
     assert again.returncode == 0
     assert "has ended; there is nothing to go on with" in again.stdout
 

@@ -20,6 +20,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as MlflowRun
 from ray import tune
 from ray.tune.experiment import Trial
+from tensorboardX.proto.event_pb2 import Event
 from wandb.proto.wandb_internal_pb2 import Record
 
 from data_utils.errors import InputError
@@ -169,6 +170,26 @@ def run_toys(
             callbacks=[recorder, *tensorboard(sweep), tracking, *watchers],
         )
     return recorder, warned, tracking.missing
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_tensorboard_files_hold_every_epoch(tmp_path: Path) -> None:
+    """Nothing is lost though the driver waits for no disk: forty of a trial that runs through, thirty of one that stops."""
+    run_toys(toy_sweep(tmp_path, "toys", {"tensorboard": True}, 2, 40), ["rise", "flat"])
+    for trial, epochs in (("trial_00000", 40), ("trial_00001", 30)):
+        (file,) = (tmp_path / "toys" / "ray" / trial).glob("events.out.tfevents.*")
+        told = [value for event in tensorboard_events(file) for value in event.summary.value]
+        assert sum(value.tag == "ray/tune/val_accuracy" for value in told) == epochs
+
+
+def tensorboard_events(file: Path) -> list[Event]:
+    """Return what an event file holds: records of a length, its checksum, the data, theirs."""
+    data, place, events = file.read_bytes(), 0, []
+    while place < len(data):
+        size = int.from_bytes(data[place : place + 8], "little")
+        events.append(Event.FromString(data[place + 12 : place + 12 + size]))
+        place += size + 16
+    return events
 
 
 def runs_of(uri: str, experiment: str) -> dict[str, MlflowRun]:

@@ -1,0 +1,90 @@
+"""The short form of the chaos: one kill of each victim, and that a difference would be seen."""
+
+import shutil
+from pathlib import Path
+from random import Random
+
+import pandas as pd
+import pytest
+
+from tests.chaos.attempts import Story, live_through, write_images
+from tests.chaos.compare import differences
+from tests.chaos.kills import Kill, draw
+from tests.chaos.stages import Stage, stage
+from tests.chaos.victims import Victim
+
+ENDED = "3 trials, 2 at once\n0:00:04  retraining trial 1 on train + validation for 5 epochs, seed 0\n"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the images of all sweeps here."""
+    return write_images(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="module")
+def whole(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """Run the sweep without a break."""
+    story = live_through(images, tmp_path_factory.mktemp("chaos") / "whole", [], {}, Random(0))
+    assert story.exits == [0], story.last_words
+    return story
+
+
+def test_a_node_the_driver_and_a_worker_are_killed(images: Path, whole: Story, tmp_path: Path) -> None:
+    """The node and the driver among the trials, the worker in the retrain; nothing in the results tells of it."""
+    kills = [
+        Kill(Victim.NODE, Stage.TRIALS, 0.6),
+        Kill(Victim.DRIVER, Stage.TRIALS, 0.9),
+        Kill(Victim.WORKER, Stage.RETRAIN, 0.7),
+    ]
+    story = live_through(images, tmp_path / "killed", kills, whole.seconds, Random(0))
+    assert story.ended, story.last_words
+    assert [struck.victim for struck in story.struck] == [kill.victim for kill in kills]
+    assert story.exits[0] == -9
+    assert differences(story.folder, whole.folder) == []
+
+
+def test_the_least_difference_is_seen(whole: Story, tmp_path: Path) -> None:
+    """A loss's last bit, a row, a file that is left over."""
+    copy = tmp_path / "copy"
+    shutil.copytree(whole.folder, copy)
+    assert differences(copy, whole.folder) == []
+    epochs = pd.read_parquet(copy / "epochs.parquet")
+    epochs.loc[3, "val_loss"] *= 1 + 2**-52
+    epochs.to_parquet(copy / "epochs.parquet")
+    pd.read_parquet(copy / "predictions.parquet").iloc[1:].to_parquet(copy / "predictions.parquet")
+    (copy / ".test.parquet.x.part").touch()
+    found = [line.partition(":")[0] for line in differences(copy, whole.folder)]
+    assert found == ["epochs", "predictions", ".test.parquet.x.part"]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("", Stage.STARTING),
+        ("0:00:00  opening the images of sample\n", Stage.DECODING),
+        ("0:00:02  3 trials, 2 at once\n", Stage.TRIALS),
+        (ENDED, Stage.RETRAIN),
+        (ENDED + "0:00:05  retrain epoch 4/5\n", Stage.RETRAIN),
+        (ENDED + "0:00:06  retrain epoch 5/5\n", Stage.TABLES),
+        (ENDED + "0:00:06  writing the report\n", Stage.TABLES),
+    ],
+)
+def test_the_stage_is_read_from_what_the_command_says(said: str, expected: Stage, tmp_path: Path) -> None:
+    """And from the journal, once all trials have ended."""
+    assert stage(said, tmp_path, trials=1) is expected
+    if expected is Stage.TRIALS:
+        (tmp_path / "journal").mkdir()
+        (tmp_path / "journal" / "trial_00000.json").touch()
+        assert stage(said, tmp_path, trials=1) is Stage.BETWEEN
+        assert stage(said, tmp_path, trials=2) is Stage.TRIALS
+
+
+def test_a_seed_gives_the_same_kills_again_and_every_victim_its_stages() -> None:
+    """One of each victim a sweep; after six sweeps the driver was killed in all six stages."""
+    first, again, other = (
+        [plan for plan, _ in zip(draw(Random(seed)), range(6), strict=False)] for seed in (0, 0, 1)
+    )
+    assert first == again != other
+    assert all(sorted(kill.victim for kill in plan) == sorted(Victim) for plan in first)
+    assert {k.stage for plan in first for k in plan if k.victim is Victim.DRIVER} == set(Stage)
