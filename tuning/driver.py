@@ -1,7 +1,6 @@
 """Algorithm 2 from start to end: trials on Ray Tune, the pick, the retrain, the test, and the files that hold it all."""
 
 import logging
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,12 +12,13 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from data_utils.errors import InputError
+from data_utils.places import is_s3, shown
 from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.config import Sweep
 from tuning.ending import Ending, write_ending
-from tuning.files import aside
+from tuning.files import aside, drop
 from tuning.journal import FOLDER as JOURNAL
 from tuning.journal import Journal, checkpoints, restore
 from tuning.live_tables import LiveTables
@@ -31,8 +31,10 @@ from tuning.results import write_epochs, write_skipped, write_trials
 from tuning.retrain import Failed, Retrained, RetrainEnd
 from tuning.retraining import last_line, retrain_all
 from tuning.selection import Pick, pick
+from tuning.sharing import FOLDER as SHARED
 from tuning.sharing import Inheritance, Sharing, forks
 from tuning.space import TrialSpec
+from tuning.storage import stored
 from tuning.sweep_file import SWEEP_FILE
 from tuning.track import Tracking, tensorboard, trackers
 from tuning.trials import CheckpointDropper, run_trials
@@ -55,6 +57,8 @@ class SweepResult:
     """Whether the trials were stopped from outside before their ends."""
     warnings: list[str] = field(default_factory=list)
     """What did not reach a tracker; nothing of the tables is missing."""
+    place: str | None = None
+    """Where everything is kept, as a user would give it, if that is not the folder."""
 
     @property
     def tested(self) -> list[Retrained]:
@@ -85,17 +89,26 @@ def run(
         console: where progress goes; by default nowhere.
 
     Raises:
-        InputError: something the sweep needs is missing or does not fit; nothing has been trained.
+        InputError: something the sweep needs is missing or does not fit, and nothing has been trained; or a storage at S3
+            has not got everything in the end.
     """
+    console = console or Console(quiet=True)
+    with stored(sweep, resume=resume, warn=lambda text: console.print(text, style="yellow", soft_wrap=True)):
+        return _run(sweep, overwrite, resume, console)
+
+
+def _run(sweep: Sweep, overwrite: bool, resume: bool, console: Console) -> SweepResult:
     todo = plan(sweep, overwrite=overwrite or resume)  # before Ray, which takes seconds to start
     recorder, own = Recorder(sweep, todo.trials), dict[int, Inheritance]()
     if resume:
         check_settings(sweep.folder, todo.settings, todo.split_digest)
         restore(sweep.folder, todo.trials, recorder)
-        own = checkpoints(sweep.folder, [t for t in todo.trials if not recorder.has_ended(t.index)])
+        own = checkpoints(
+            sweep.folder, [t for t in todo.trials if not recorder.has_ended(t.index)], sweep.place
+        )
     cluster.start()
     todo = plan(sweep, overwrite=overwrite or resume)  # again, by what the cluster really has
-    with Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress:
+    with Progress(console, todo.trials, sweep.train.max_epochs, recorder) as progress:
         folder = _prepare(todo, progress, overwrite, resume)
         with Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking:
             _run_left(todo, folder, recorder, own, [progress, tracking], progress)
@@ -105,11 +118,12 @@ def run(
             winner = pick(trials, epochs) if recorder.all_ended else None
             retrained = retrain_all(todo, folder, winner, progress, tracking) if winner else []
         try_report(folder, progress.stage)
-    result = SweepResult(folder, trials, winner, retrained, not recorder.all_ended, tracking.missing)
+    place = shown(sweep.place) if is_s3(sweep.storage) else None
+    result = SweepResult(folder, trials, winner, retrained, not recorder.all_ended, tracking.missing, place)
     if not result.interrupted:
         write_ending(folder, _ending(todo, result))
         if not result.failed:
-            shutil.rmtree(folder / JOURNAL)
+            drop(folder, JOURNAL)
     return result
 
 
@@ -127,12 +141,12 @@ def _run_left(
     before = len(todo.trials) - len(left)
     said = f", {before} ended before" if before else ""
     progress.stage(f"{counted(len(left), 'trial')}, {todo.at_once} at once{said}")
-    sharing = Sharing(forks(todo.trials, most), recorder, sweep.stop, most, folder, own)
+    sharing = Sharing(forks(todo.trials, most), recorder, sweep.stop, most, sweep.place, own)
     keeping = [Journal(folder, recorder), LiveTables(folder, recorder), CheckpointDropper(folder)]
     run_trials(
         ClassifierTrainable,
         [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in left],
-        folder=folder,
+        folder=sweep.place,
         cpus=todo.cpus,
         gpus=todo.gpus,
         max_concurrent=sweep.resources.max_concurrent,
@@ -141,7 +155,7 @@ def _run_left(
         sharing=sharing,
     )
     if recorder.all_ended:
-        sharing.drop()
+        drop(folder, SHARED)
 
 
 def _ending(todo: Plan, result: SweepResult) -> Ending:
@@ -166,7 +180,7 @@ def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
     folder = sweep.folder
     try:
         if overwrite and (folder / SWEEP_FILE).is_file():
-            shutil.rmtree(folder)
+            drop(folder, "*")
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise FileExistsError(folder)

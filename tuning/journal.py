@@ -12,10 +12,11 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from data_utils.errors import InputError
+from data_utils.places import matching, parent, size, under
 from data_utils.sealed_json import read_sealed, sealed
 from trainables.classifier import CHECKPOINT, RESULTS
 from tuning.files import aside
-from tuning.frames import RAY_FOLDER
+from tuning.frames import RAY_FOLDER, RESUMED
 from tuning.recorder import INDEX, Recorder
 from tuning.records import EpochRow, Worker
 from tuning.sharing import Inheritance
@@ -80,18 +81,25 @@ def restore(folder: Path, trials: Iterable[TrialSpec], recorder: Recorder) -> No
         recorder.restore(spec.index, epochs, worker, profile)
 
 
-def checkpoints(folder: Path, trials: Iterable[TrialSpec]) -> dict[int, Inheritance]:
+def checkpoints(
+    folder: Path, trials: Iterable[TrialSpec], place: str | None = None
+) -> dict[int, Inheritance]:
     """Return {trial: its newest whole checkpoint}, of every attempt so far; trials without any are left out.
 
     One that is not whole and that the journal does not know was cut short by a kill, and counts for nothing.
+
+    Args:
+        place: where Ray's folder is; by default in the sweep's.
 
     Raises:
         InputError: a checkpoint that the journal knows is not there, or not whole.
     """
     found, problems = {}, []
     for spec in trials:
-        results = folder.glob(f"{RAY_FOLDER}/**/trial_{spec.index:05d}/checkpoint_*/{RESULTS}")
-        whole = [(epochs, path) for path in results if (epochs := _epochs_of_whole(path))]
+        name = f"trial_{spec.index:05d}/checkpoint_*/{RESULTS}"
+        attempts = (f"{RAY_FOLDER}/{name}", f"{RAY_FOLDER}/{RESUMED}*/{name}")
+        results = [found for one in attempts for found in matching(place or str(folder), one)]
+        whole = [(epochs, found) for found in results if (epochs := _epochs_of_whole(found))]
         epochs, path = max(whole, default=(0, None))
         known = _known(folder / FOLDER, spec.index)
         if known > epochs:
@@ -100,7 +108,7 @@ def checkpoints(folder: Path, trials: Iterable[TrialSpec]) -> dict[int, Inherita
                 f"are intact, and this one can go on from epoch {epochs}: drop {_mark(folder / FOLDER, spec.index)}"
             )
         elif path is not None:
-            found[spec.index] = Inheritance(str(path), str(path.with_name(CHECKPOINT)))
+            found[spec.index] = Inheritance(path, under(parent(path), CHECKPOINT))
     if problems:
         raise InputError(str(folder), problems)
     return found
@@ -126,11 +134,11 @@ def _known(folder: Path, index: int) -> int:
         raise InputError(str(path), [problem]) from error
 
 
-def _epochs_of_whole(results: Path) -> int:
+def _epochs_of_whole(results: str) -> int:
     """Return the epochs of a checkpoint, or 0 if it is not whole."""
     try:
         entry = read_sealed(results)
-        whole = results.with_name(CHECKPOINT).stat().st_size == entry["bytes"]
+        whole = size(under(parent(results), CHECKPOINT)) == entry["bytes"]
         return len(entry["results"]) if whole else 0
     except (OSError, ValueError, TypeError, KeyError):
         return 0

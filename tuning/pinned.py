@@ -13,7 +13,7 @@ from tuning.journal import FOLDER
 
 SETTINGS = "settings.json"
 
-_MAY_DIFFER = ("name", "storage", "resources.gpus", "resources.max_concurrent", "faults", "track")
+_MAY_DIFFER = ("name", "storage", "resources.gpus", "resources.max_concurrent", "faults", "track", "s3")
 
 
 def may_differ(key: str) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
+from data_utils.places import SCHEME
 from trainables.metrics import (
     COMPUTED_BY,
     DEVICE,
@@ -74,7 +75,9 @@ class Recorder(tune.Callback):
         said = next(
             (line for line in reversed(text.splitlines()) if line.strip()), "its worker died without a word"
         )
-        self._errors[trial.config[INDEX]] = f"{said} (whole story: {trial.path}/error.txt)"
+        storage = trial.storage
+        at_s3 = SCHEME if storage and storage.storage_filesystem.type_name == "s3" else ""
+        self._errors[trial.config[INDEX]] = f"{said} (whole story: {at_s3}{trial.path}/error.txt)"
 
     @property
     def all_ended(self) -> bool:

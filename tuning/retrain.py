@@ -8,13 +8,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from data_utils.places import exists, written
 from trainables.recipe import Recipe
-from tuning.files import aside
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def retrain(
         epochs: at least 1.
         device: "cpu" or "cuda".
         threads: to compute with on a CPU.
-        checkpoint: file of the state to go on from, if it is there, and to keep it in.
+        checkpoint: place of the state to go on from, if it is there, and to keep it in.
         checkpoint_seconds: least time between two; None: none are taken.
 
     Raises:
@@ -90,9 +89,8 @@ def retrain(
     session = open_session(replace(recipe, seed=seed), torch.device(device))
     data, learner = session.data, session.learner
     train = session.train_batches(data.splits.train_val)
-    file = Path(checkpoint) if checkpoint else None
-    if file and file.exists():
-        load_state(learner, file, "all trials are intact: drop it to retrain from the first epoch")
+    if checkpoint and exists(checkpoint):
+        load_state(learner, checkpoint, "all trials are intact: drop it to retrain from the first epoch")
     kept = time.monotonic()
     while learner.epoch < epochs:
         loss = learner.train_epoch(train).loss
@@ -100,8 +98,8 @@ def retrain(
             yield Diverged(seed, learner.epoch)
             return
         yield learner.epoch
-        if file and checkpoint_seconds is not None and time.monotonic() - kept >= checkpoint_seconds:
-            with aside(file) as part:
+        if checkpoint and checkpoint_seconds is not None and time.monotonic() - kept >= checkpoint_seconds:
+            with written(checkpoint) as part:
                 torch.save(learner.state_dict(), part)
             kept = time.monotonic()
     predictions = learner.predict(session.eval_batches(data.splits.test))

@@ -29,7 +29,7 @@ def retrain_all(
 ) -> list[RetrainEnd]:
     """Retrain the winner with each seed that was not done before, and write what there is after each."""
     ends: list[RetrainEnd] = []
-    kept = Retrains(folder, winner.trial, winner.epoch)
+    kept = Retrains(folder, winner.trial, winner.epoch, todo.sweep.place)
     for seed in todo.sweep.retrain.seeds if todo.sweep.retrain else []:
         before, began = kept.read(seed), time.time()
         ends.append(before or _retrain(todo, winner, seed, kept, progress))

@@ -7,21 +7,26 @@ from pathlib import Path
 import numpy as np
 
 from data_utils.errors import InputError
-from tuning.files import aside
+from data_utils.places import under
+from tuning.files import aside, drop
 from tuning.journal import FOLDER
 from tuning.retrain import Retrained
 
 
 class Retrains:
-    """The retrains of one winner: those that have ended, and where the one under way keeps its state."""
+    """The retrains of one winner: those that have ended, and where the one under way keeps its state.
 
-    def __init__(self, folder: Path, trial: int, epochs: int):
-        self._folder, self._name = folder / FOLDER, f"retrain_{trial:05d}_{epochs:05d}"
+    Args:
+        place: where workers can write; by default the sweep's folder.
+    """
+
+    def __init__(self, folder: Path, trial: int, epochs: int, place: str | None = None):
+        self._folder, self._name = folder, f"retrain_{trial:05d}_{epochs:05d}"
+        self._place = place or str(folder)
 
     def state(self, seed: int) -> str:
-        """Return the file that a retrain keeps its state in."""
-        self._folder.mkdir(exist_ok=True)
-        return str(self._folder / f"{self._name}_{seed}.pt")
+        """Return the place that a retrain keeps its state in."""
+        return under(self._place, FOLDER, self._state(seed))
 
     def keep(self, end: Retrained) -> None:
         """Write a retrain down, but for its model, which is written already."""
@@ -31,7 +36,7 @@ class Retrains:
             np.savez(
                 file, plain=np.array(json.dumps(plain)), labels=end.labels, probabilities=end.probabilities
             )
-        Path(self.state(end.seed)).unlink(missing_ok=True)
+        drop(self._folder, f"{FOLDER}/{self._state(end.seed)}")
 
     def read(self, seed: int) -> Retrained | None:
         """Return a retrain that was written down, without its model, or None.
@@ -52,5 +57,8 @@ class Retrains:
             problem = f"cannot be read ({error}); all trials are intact: drop it to retrain with seed {seed}"
             raise InputError(str(path), [problem]) from error
 
+    def _state(self, seed: int) -> str:
+        return f"{self._name}_{seed}.pt"
+
     def _file(self, seed: int) -> Path:
-        return self._folder / f"{self._name}_{seed}.npz"
+        return self._folder / FOLDER / f"{self._name}_{seed}.npz"

@@ -44,7 +44,17 @@ FIELDS = [
     ("differs", pa.string()),
 ]
 
-_ELSEWHERE = ("name", "storage", "data.root", "data.transform", "resources", "faults", "track", "search")
+_ELSEWHERE = (
+    "name",
+    "storage",
+    "data.root",
+    "data.transform",
+    "resources",
+    "faults",
+    "track",
+    "s3",
+    "search",
+)
 """Settings that say where and how a sweep runs, not what it computes; points are compared by run."""
 
 

@@ -83,7 +83,7 @@ extra: 1
             "line 13: resources.gpus: must be auto, a fraction of a GPU, or a whole number of GPUs, but got -1",
             "line 13: resources.cpus: must be auto, or a whole number of CPU cores of at least 1, but got True",
             "line 14: extra: unknown key; the keys here are name, data, model, train, search, stop, retrain, resources, "
-            "faults, track, storage",
+            "faults, track, storage, s3",
         ]
     )
 
