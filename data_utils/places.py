@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
-from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem, copy_files
+from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
 SCHEME = "s3://"
 
 _DISK = LocalFileSystem()
+_CHUNK = 2**23
 
 
 def is_s3(place: str | Path) -> bool:
@@ -156,16 +156,28 @@ def fetched(place: str) -> Iterator[Path]:
 
 
 def fetch(place: str, file: Path) -> None:
-    """Copy a file at S3 to a disk."""
+    """Copy a file at S3 to a disk.
+
+    Raises:
+        OSError: it is not there, or not all of it came.
+    """
     system, path = opened(place)
-    size(place)  # Arrow takes what is not there for a folder without files
-    _copy(path, str(file), source_filesystem=system, destination_filesystem=LocalFileSystem())
+    with system.open_input_stream(path) as source, file.open("wb") as target:
+        shutil.copyfileobj(source, target, _CHUNK)
+    _check_size(file, place)
 
 
 def send(file: Path, place: str, patient: bool = True) -> None:
-    """Copy a file to S3, where it is whole or absent."""
+    """Copy a file to S3, where it is whole or absent.
+
+    Raises:
+        OSError: it has not arrived.
+    """
     system, path = opened(place, patient)
-    _copy(str(file), path, source_filesystem=LocalFileSystem(), destination_filesystem=system)
+    # Not by Arrow's `copy_files`, which does not tell of an upload that fails at its end.
+    with file.open("rb") as source, system.open_output_stream(path) as target:
+        shutil.copyfileobj(source, target, _CHUNK)
+    _check_size(file, place, patient)
 
 
 @contextmanager
@@ -272,8 +284,11 @@ def _split(place: str) -> tuple[str, str | None, str | None]:
     return parts.netloc + unquote(parts.path), endpoint, region
 
 
-def _copy(source: str, target: str, **systems: Any) -> None:
-    copy_files(source, target, use_threads=False, **systems)
+def _check_size(file: Path, place: str, patient: bool = True) -> None:
+    system, path = opened(place, patient)
+    here, there = file.stat().st_size, system.get_file_info(path).size
+    if here != there:
+        raise OSError(f"{shown(place)} is of {there} bytes, and its copy {file.name} of {here}")
 
 
 @lru_cache

@@ -37,7 +37,6 @@ def open_s3(endpoint: str | None, region: str | None, patient: bool) -> FileSyst
         retry_strategy=tries,
         connect_timeout=5,
         request_timeout=30 if patient else 10,  # without a byte from the server
-        allow_delayed_open=True,  # a small file is one request
     )
     if patient:
         system.opened_with = (endpoint, region)

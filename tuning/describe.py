@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from data_utils.places import exists, is_s3, shown
+from data_utils.places import is_s3, matching, shown
 from tuning.disk import Disk, estimate
 from tuning.plan import Plan
 from tuning.study_file import Study
@@ -37,7 +37,7 @@ def describe_study(study: Study, plans: Sequence[Plan], console: Console) -> Non
 def describe(todo: Plan, console: Console) -> None:
     """Print what a sweep would do."""
     _describe(todo, estimate(todo), console)
-    if exists(todo.sweep.place):
+    if matching(todo.sweep.place, "*"):
         problem = f"{shown(todo.sweep.place)} is there already: run needs another --name, or --overwrite"
         console.print(f"{'name':<10} {problem}", soft_wrap=True, highlight=False)
 
