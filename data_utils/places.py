@@ -162,9 +162,11 @@ def fetch(place: str, file: Path) -> None:
         OSError: it is not there, or not all of it came.
     """
     system, path = opened(place)
-    with system.open_input_stream(path) as source, file.open("wb") as target:
+    with system.open_input_file(path) as source, file.open("wb") as target:
         shutil.copyfileobj(source, target, _CHUNK)
-    _check_size(file, place)
+        whole, came = source.size(), target.tell()
+    if came != whole:
+        raise OSError(f"of the {whole} bytes of {shown(place)} {came} came")
 
 
 def send(file: Path, place: str, patient: bool = True) -> None:
@@ -175,9 +177,12 @@ def send(file: Path, place: str, patient: bool = True) -> None:
     """
     system, path = opened(place, patient)
     # Not by Arrow's `copy_files`, which does not tell of an upload that fails at its end.
-    with file.open("rb") as source, system.open_output_stream(path) as target:
-        shutil.copyfileobj(source, target, _CHUNK)
-    _check_size(file, place, patient)
+    with file.open("rb") as source:
+        with system.open_output_stream(path) as target:
+            shutil.copyfileobj(source, target, _CHUNK)
+        whole, arrived = source.tell(), system.get_file_info(path).size
+    if arrived != whole:
+        raise OSError(f"of the {whole} bytes of {shown(place)} {arrived} arrived")
 
 
 @contextmanager
@@ -211,11 +216,13 @@ def renamed(path: Path) -> Iterator[Path]:
 def matching(place: str, pattern: str, patient: bool = True) -> list[str]:
     """Return the files and folders below a place that match a glob, without `**`, in the order of their names."""
     system, root = opened(place, patient)
-    found = [root]
+    folders, found = [root], list[FileInfo]()
     for part in pattern.split("/"):
-        inside = [info for path in found for info in _inside(system, path)]
-        found = sorted({info.path for info in inside if fnmatchcase(info.base_name, part)})
-    return [under(place, *path[len(root) + 1 :].split("/")) for path in found]
+        inside = [info for path in folders for info in _inside(system, path)]
+        found = [info for info in inside if fnmatchcase(info.base_name, part)]
+        folders = [info.path for info in found if info.type == FileType.Directory]
+    names = sorted({info.path[len(root) + 1 :] for info in found})
+    return [under(place, *name.split("/")) for name in names]
 
 
 def walk(place: str) -> Iterator[tuple[str, list[str], list[str]]]:
@@ -282,13 +289,6 @@ def _split(place: str) -> tuple[str, str | None, str | None]:
     query = parse_qs(parts.query)
     [endpoint], [region] = query.get("endpoint", [None]), query.get("region", [None])
     return parts.netloc + unquote(parts.path), endpoint, region
-
-
-def _check_size(file: Path, place: str, patient: bool = True) -> None:
-    system, path = opened(place, patient)
-    here, there = file.stat().st_size, system.get_file_info(path).size
-    if here != there:
-        raise OSError(f"{shown(place)} is of {there} bytes, and its copy {file.name} of {here}")
 
 
 @lru_cache

@@ -22,7 +22,9 @@ SECONDS_OF_GRACE = 60.0
 
 
 @contextmanager
-def lease(place: str, seconds_between: float = SECONDS_BETWEEN) -> Iterator[None]:
+def lease(
+    place: str, seconds_between: float = SECONDS_BETWEEN, grace: float = SECONDS_OF_GRACE
+) -> Iterator[None]:
     """Have a run at S3 to oneself.
 
     Of two that start within the same second both may believe to have it: S3 knows no locks.
@@ -31,9 +33,9 @@ def lease(place: str, seconds_between: float = SECONDS_BETWEEN) -> Iterator[None
         InputError: another driver has it.
     """
     mine = under(place, DRIVER)
-    _refuse_another(place, mine)
+    _refuse_another(place, mine, grace)
     stopping = Event()
-    _beat(mine)
+    _beat(mine, patient=True)
     thread = Thread(target=_beat_on, args=(mine, stopping, seconds_between), name="lease", daemon=True)
     thread.start()
     try:
@@ -45,7 +47,7 @@ def lease(place: str, seconds_between: float = SECONDS_BETWEEN) -> Iterator[None
             remove(mine, patient=False)
 
 
-def _refuse_another(place: str, mine: str) -> None:
+def _refuse_another(place: str, mine: str, grace: float) -> None:
     if not exists(mine):
         return
     try:
@@ -60,10 +62,10 @@ def _refuse_another(place: str, mine: str) -> None:
     write_bytes(probe, b"")
     age = modified(probe) - before  # both by the server's clock, since two hosts' may differ
     remove(probe)
-    if age < SECONDS_OF_GRACE:
+    if age < grace:
         problem = (
             f"another driver works on it: process {pid} on {host}, whose last sign of life is {age:.0f} s old; wait for "
-            f"its end, or, if it is gone, for {SECONDS_OF_GRACE - age:.0f} s"
+            f"its end, or, if it is gone, for {grace - age:.0f} s"
         )
         raise InputError(shown(place), [problem])
 
@@ -71,17 +73,17 @@ def _refuse_another(place: str, mine: str) -> None:
 def _beat_on(mine: str, stopping: Event, seconds_between: float) -> None:
     while not stopping.wait(seconds_between):
         with suppress(OSError):  # the mirror says when the server is away
-            _beat(mine)
+            _beat(mine, patient=False)
 
 
-def _beat(mine: str) -> None:
+def _beat(mine: str, patient: bool) -> None:
     beat: dict[str, Any] = {
         "host": platform.node(),
         "machine": _machine(),
         "pid": os.getpid(),
         "beat": time.time(),
     }
-    write_bytes(mine, json.dumps(beat).encode(), patient=False)
+    write_bytes(mine, json.dumps(beat).encode(), patient)
 
 
 def _machine() -> str:
