@@ -1,5 +1,6 @@
 """Where upsweep keeps what it must not compute twice, and how: built once, by one process, whole or absent."""
 
+import hashlib
 import logging
 import os
 import shutil
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from data_utils.errors import InputError
 
@@ -23,6 +24,17 @@ def cache_dir() -> Path:
         return Path(chosen).expanduser().resolve()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser().resolve() / "upsweep"
+
+
+def working_folder(place: str) -> Path:
+    """Return the folder in the cache in which the run at a place elsewhere is worked on."""
+    name = place.partition("?")[0].rpartition("/")[2]
+    return cache_dir() / "working" / hashlib.sha256(place.encode()).hexdigest()[:16] / name
+
+
+def lock_of(folder: Path) -> Path:
+    """Return the file that who works in such a folder has locked."""
+    return folder.parent / ".lock"
 
 
 def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]) -> Kept:
@@ -65,7 +77,7 @@ class CachedFile:
     """A file or folder of the cache."""
 
     kind: str
-    """`pixels`, `features`, `sample`, or `left over` from a process that was killed."""
+    """`pixels`, `features`, `sample`, `working` copy of a run at S3, or `left over` from a process that was killed."""
     path: Path
     bytes: int
     written: float
@@ -78,6 +90,7 @@ def cached() -> list[CachedFile]:
     files = [("pixels", path) for path in root.glob("pixels/*.arrow")]
     files += [("features", path) for path in root.glob("features/*.npy")]
     files += [("sample", path) for path in root.glob("sample-*") if path.is_dir()]
+    files += [("working", path) for path in root.glob("working/*/*") if _is_left(path)]
     files += [("left over", path) for pattern in ("*/.*.part", "bench-*") for path in root.glob(pattern)]
     entries = [CachedFile(kind, path, _bytes(path), path.stat().st_mtime) for kind, path in files]
     return sorted(entries, key=lambda entry: -entry.bytes)
@@ -101,6 +114,15 @@ def clear_cache() -> int:
     except OSError as error:
         raise InputError(str(cache_dir()), [f"cannot be cleared: {error}"]) from error
     return sum(entry.bytes for entry in entries)
+
+
+def _is_left(folder: Path) -> bool:
+    """Return whether nobody works in a working folder."""
+    try:
+        with FileLock(lock_of(folder), timeout=0):
+            return folder.is_dir()
+    except Timeout:
+        return False
 
 
 def _bytes(path: Path) -> int:

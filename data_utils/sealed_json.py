@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from data_utils.places import read_bytes
+
 _DIGEST = "sha256"
 
 
@@ -14,15 +16,15 @@ def sealed(entry: Mapping[str, Any], indent: int | None = None) -> str:
     return json.dumps({**entry, _DIGEST: _digest(entry)}, indent=indent)
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
-    """Return a file's entry; one of before there were digests is taken as it stands.
+def read_sealed(path: Path | str) -> dict[str, Any]:
+    """Return a file's entry, from any place; one of before there were digests is taken as it stands.
 
     Raises:
         OSError: it cannot be read.
         ValueError: it is no JSON object, or not as it was written.
     """
     try:
-        entry = json.loads(path.read_text(encoding="utf-8"))
+        entry = json.loads(read_bytes(str(path)).decode("utf-8"))
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
     if not isinstance(entry, dict):

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.s3_server import S3Server
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -49,6 +51,17 @@ def save_image(path: Path, pixels: np.ndarray) -> None:
     """Save (height, width, 3) pixels, making the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """Start an S3 server, and name it and keys to it in the environment, as a user does."""
+    with S3Server() as server, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", server.endpoint)
+        environment.setenv("AWS_REGION", "us-east-1")
+        environment.setenv("AWS_ACCESS_KEY_ID", "key-of-a-test")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-a-test")
+        yield server
 
 
 @pytest.fixture(scope="session")

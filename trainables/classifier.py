@@ -1,6 +1,5 @@
 """The Ray Tune adapter of the learner: thin, so that training is the same with Ray and without."""
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from ray import tune
 
 from data_utils.errors import InputError
+from data_utils.places import parent, shown, written
 from data_utils.sealed_json import read_sealed, sealed
 from trainables.metrics import (
     DEVICE,
@@ -36,7 +36,7 @@ class ClassifierTrainable(tune.Trainable):
 
     Config: `recipe` (the fields of `Recipe`), `device` ("cpu" or "cuda"), `threads` to compute with on a CPU,
     `max_epochs`, and `checkpoint_seconds`, the least time between checkpoints (None: none are taken). Where trials share
-    epochs: `states`, {epoch: file} of the states to leave to others, and `shared`, the files of what another left to this
+    epochs: `states`, {epoch: place} of the states to leave to others, and `shared`, the places of what another left to this
     one: `rows`, the results of the first epochs, and `state`, the learner's after them (None: the trial ends with them).
     """
 
@@ -51,7 +51,7 @@ class ClassifierTrainable(tune.Trainable):
         self._checkpoint_seconds: float | None = config["checkpoint_seconds"]
         self._seconds_start = self._seconds_checkpoint = 0.0
         shared = config.get("shared")
-        self._given = _read_results(Path(shared["rows"])) if shared else []
+        self._given = _read_results(shared["rows"]) if shared else []
         self._results: list[dict[str, Any]] = []
 
     def _open(self) -> None:
@@ -80,7 +80,7 @@ class ClassifierTrainable(tune.Trainable):
             if not hasattr(self, "_learner"):
                 self._open()
                 if self._given:
-                    self._load(Path(self._config["shared"]["state"]))
+                    self._load(self._config["shared"]["state"])
             result = self._train_and_validate()
             checkpoint = self._checkpoint_is_due()
         self._results.append(result)
@@ -130,8 +130,8 @@ class ClassifierTrainable(tune.Trainable):
         """Go on from a checkpoint folder; only tensors and plain values are read."""
         if not hasattr(self, "_learner"):
             self._open()
-        self._load(Path(checkpoint, CHECKPOINT))
-        self._results = _read_results(Path(checkpoint, RESULTS))
+        self._load(str(Path(checkpoint, CHECKPOINT)))
+        self._results = _read_results(str(Path(checkpoint, RESULTS)))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another trial's place, with everything built anew: nothing of the last trial is left."""
@@ -142,11 +142,9 @@ class ClassifierTrainable(tune.Trainable):
 
     def _leave_state(self) -> None:
         """Leave the state of this epoch to the trials that go on from it, if there are any."""
-        if file := self._config.get("states", {}).get(str(self._learner.epoch)):
-            part = Path(f"{file}.{os.getpid()}")
-            part.parent.mkdir(parents=True, exist_ok=True)
-            self._save(part)
-            part.replace(file)
+        if place := self._config.get("states", {}).get(str(self._learner.epoch)):
+            with written(place) as part:
+                self._save(part)
 
     def _save(self, file: Path) -> None:
         start = time.perf_counter()
@@ -155,19 +153,20 @@ class ClassifierTrainable(tune.Trainable):
         torch.save(self._learner.state_dict(), file)
         self._seconds_checkpoint += time.perf_counter() - start
 
-    def _load(self, file: Path) -> None:
+    def _load(self, place: str) -> None:
         from trainables.kept_state import load_state
 
-        load_state(self._learner, file, _REMEDY.format(file.parent))
+        load_state(self._learner, place, _REMEDY.format(shown(parent(place))))
 
     def _checkpoint_is_due(self) -> bool:
         since = time.perf_counter() - self._checkpointed
         return self._checkpoint_seconds is not None and since >= self._checkpoint_seconds
 
 
-def _read_results(file: Path) -> list[dict[str, Any]]:
+def _read_results(place: str) -> list[dict[str, Any]]:
     try:
-        results: list[dict[str, Any]] = read_sealed(file)["results"]
+        results: list[dict[str, Any]] = read_sealed(place)["results"]
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(str(file), [f"cannot be read ({error}); {_REMEDY.format(file.parent)}"]) from error
+        problem = f"cannot be read ({error}); {_REMEDY.format(shown(parent(place)))}"
+        raise InputError(shown(place), [problem]) from error
     return results

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from data_utils.errors import InputError
+from data_utils.places import fetched, shown
 from trainables.learner import Learner
 from trainables.torch_file import read_torch_file
 
 
-def load_state(learner: Learner, path: Path, remedy: str) -> None:
+def load_state(learner: Learner, place: str | Path, remedy: str) -> None:
     """Go on from a state that a learner built alike has left.
 
     Args:
@@ -17,7 +18,8 @@ def load_state(learner: Learner, path: Path, remedy: str) -> None:
         InputError: it is missing, damaged, or another network's; the learner is of no use then.
     """
     try:
-        learner.load_state_dict(read_torch_file(path, learner.device))
+        with fetched(str(place)) as path:
+            learner.load_state_dict(read_torch_file(path, learner.device))
     except Exception as error:  # a broken file makes PyTorch raise nearly anything
         said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(str(path), [f"cannot be read ({said}); {remedy}"]) from error
+        raise InputError(shown(str(place)), [f"cannot be read ({said}); {remedy}"]) from error

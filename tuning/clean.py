@@ -38,7 +38,9 @@ def clean(folder: Path, *, anyway: bool = False) -> int:
                 file.unlink()
             for emptied in (JOURNAL, SHARED):
                 shutil.rmtree(folder / emptied, ignore_errors=True)
-            for inner in sorted((folder / RAY_FOLDER).rglob("*"), reverse=True):  # what is in a folder comes first
+            for inner in sorted(
+                (folder / RAY_FOLDER).rglob("*"), reverse=True
+            ):  # what is in a folder comes first
                 if inner.is_dir() and not any(inner.iterdir()):
                     inner.rmdir()
         except OSError as error:

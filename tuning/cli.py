@@ -51,30 +51,27 @@ SET = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting, as a.b=c.")
 ]
 STORAGE = Annotated[
-    str | None, typer.Option(help="Folder for the sweep's folder, instead of the file's `storage`.")
+    str | None, typer.Option(help="Folder, or s3://bucket/prefix, for the sweep's, instead of `storage`.")
 ]
+RUNS = Annotated[str, typer.Argument(help="A sweep's folder or s3 address, or one that holds sweeps.")]
 NAME = Annotated[str | None, typer.Option(help="Name of the sweep, instead of the file's `name`.")]
 
 
 @app.command()
 def resume(
-    folder: Annotated[
-        Path, typer.Argument(help="The folder of a sweep that did not end.", show_default=False)
+    run: Annotated[
+        str,
+        typer.Argument(help="The folder, or s3 address, of a sweep that did not end.", show_default=False),
     ],
 ) -> None:
     """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
-    with _input_errors(shlex.join(["upsweep", "resume", str(folder)])):
-        from tuning.ending import read_ending
-        from tuning.files import drop_parts
-        from tuning.remains import JOURNAL
+    with _input_errors(shlex.join(["upsweep", "resume", run])):
+        from tuning.unfinished import unfinished
 
-        file = _sweep_file(folder)
-        ending = read_ending(file.parent)
-        if ending and not (file.parent / JOURNAL).exists():
-            drop_parts(file.parent)
-            _console().print(f"{folder} has ended; there is nothing to go on with", soft_wrap=True)
+        sweep = unfinished(run)
+        if sweep is None:
+            _console().print(f"{run} has ended; there is nothing to go on with", soft_wrap=True)
             raise typer.Exit
-        sweep = _load(file, None, str(file.parent.parent), file.parent.name)
         from tuning.driver import run as run_sweep
 
         result = run_sweep(sweep, resume=True, console=_console())
@@ -186,7 +183,7 @@ def settings() -> None:
 
 @app.command()
 def results(
-    path: Annotated[Path, typer.Argument(help="A sweep's folder, or one that holds sweeps.")],
+    path: RUNS,
     sweep: Annotated[
         str | None, typer.Option(metavar="GLOB", help="Only sweeps whose names match, as 'alexnet-*'.")
     ] = None,
@@ -227,14 +224,14 @@ def results(
 
 @app.command()
 def report(
-    path: Annotated[Path, typer.Argument(help="A sweep's folder, or one that holds sweeps.")],
+    path: RUNS,
     out: Annotated[Path | None, typer.Option(help="HTML file, instead of report.html in the folder.")] = None,
 ) -> None:
     """Write a sweep's report, or an overview of several sweeps, as one HTML file."""
     with _input_errors():
-        from tuning.report import write_report
+        from tuning.local_copy import report_of
 
-        file = write_report(path, out)
+        file = report_of(path, out)
     _console().print(f"wrote {file}", soft_wrap=True, highlight=False)
 
 

@@ -20,7 +20,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from data_utils.augment import parse_augmentation
+from data_utils.caches import working_folder
 from data_utils.errors import InputError, near
+from data_utils.places import is_s3, s3_place, s3_problem, under
 from trainables.architectures import ARCHITECTURES, HIDDEN, has_hidden
 from tuning.plain_values import dotted
 from tuning.setting_problems import setting_problems
@@ -338,6 +340,40 @@ class TrackSettings(Settings):
     """Weights & Biases, with `pip install 'upsweep[wandb]'`; null: none."""
 
 
+def _storage(text: str) -> str:
+    """Let through a folder or an s3 address; one that is refused is not repeated, since it may hold a secret."""
+    if not is_s3(text):
+        return _path(text)
+    if problem := s3_problem(text):
+        raise PydanticCustomError("uri", "{problem}", {"problem": problem})
+    return text.rstrip("/")
+
+
+def _endpoint(uri: str) -> str:
+    try:
+        parts = urlsplit(uri)
+        plain = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number
+        plain = False
+    if "@" in uri or not plain or parts.path.strip("/") or parts.query or parts.fragment:
+        raise PydanticCustomError(
+            "uri",
+            "must be a server's address alone, such as http://127.0.0.1:9000; keys come from AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY",
+        )
+    return uri.rstrip("/")
+
+
+class S3Settings(Settings):
+    """The server that a storage `s3://bucket/prefix` is at. Keys come from the environment of each machine alone, as
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or wherever else Amazon's own clients look."""
+
+    endpoint: Annotated[str, AfterValidator(_endpoint)] | None = None
+    """Address of the server, such as `http://127.0.0.1:9000`; null: `$AWS_ENDPOINT_URL`, or else Amazon's."""
+    region: str | None = Field(None, min_length=1)
+    """Region of the bucket; null: `$AWS_REGION`, or else what the client takes it to be."""
+
+
 class Sweep(Settings):
     """A whole sweep file."""
 
@@ -353,14 +389,24 @@ class Sweep(Settings):
     resources: ResourceSettings = ResourceSettings()
     faults: FaultSettings = FaultSettings()
     track: TrackSettings = TrackSettings()
-    storage: PathText = "runs"
-    """Folder that holds the sweep's folder."""
+    storage: Annotated[str, AfterValidator(_storage)] = "runs"
+    """Folder that holds the sweep's folder, or `s3://bucket/prefix`. On several machines all must reach it."""
+    s3: S3Settings = S3Settings()
     scale: str | None = None
     """Which smaller version of its study it is; studies write it down, so that its results say so."""
 
     @property
+    def place(self) -> str:
+        """Where the sweep's files are in the end: its folder, or what stands for one at S3."""
+        if not is_s3(self.storage):
+            return str(self.folder)
+        return under(s3_place(self.storage, self.s3.endpoint, self.s3.region), self.name)
+
+    @property
     def folder(self) -> Path:
-        """The sweep's own folder, absolute."""
+        """The folder that the driver works in, absolute: the sweep's own, or with a storage at S3 one of the cache."""
+        if is_s3(self.storage):
+            return working_folder(self.place)
         return Path(self.storage).expanduser().resolve() / self.name
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from data_utils.places import is_s3, matching, shown
 from tuning.disk import Disk, estimate
 from tuning.plan import Plan
 from tuning.study_file import Study
@@ -36,8 +37,8 @@ def describe_study(study: Study, plans: Sequence[Plan], console: Console) -> Non
 def describe(todo: Plan, console: Console) -> None:
     """Print what a sweep would do."""
     _describe(todo, estimate(todo), console)
-    if todo.sweep.folder.exists():
-        problem = f"{todo.sweep.folder} is there already: run needs another --name, or --overwrite"
+    if matching(todo.sweep.place, "*"):
+        problem = f"{shown(todo.sweep.place)} is there already: run needs another --name, or --overwrite"
         console.print(f"{'name':<10} {problem}", soft_wrap=True, highlight=False)
 
 
@@ -54,6 +55,8 @@ def _describe(todo: Plan, disk: Disk, console: Console) -> None:
         "disk": f"{_disk(disk)}; free: {todo.cache_free / _GB:.0f} GB at the cache, {todo.storage_free / _GB:.0f} GB at "
         f"{sweep.folder}",
     }
+    if is_s3(sweep.storage):
+        rows["storage"] = f"{shown(sweep.place)}, mirrored from {sweep.folder}"
     if todo.fresh:
         rows["fresh"] = f"initialised, as the weight file does not hold them: {', '.join(todo.fresh)}"
     for key, text in rows.items():

@@ -1,7 +1,6 @@
 """Algorithm 2 from start to end: trials on Ray Tune, the pick, the retrain, the test, and the files that hold it all."""
 
 import logging
-import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,13 +12,14 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from data_utils.errors import InputError
+from data_utils.places import is_s3, shown
 from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.broken_off import saying_how_to_go_on
 from tuning.config import Sweep
 from tuning.ending import Ending, write_ending
-from tuning.files import aside, drop_parts
+from tuning.files import aside, drop, drop_parts
 from tuning.interrupts import Interrupts
 from tuning.journal import Journal, checkpoints, drop_journal, restore
 from tuning.live_tables import LiveTables
@@ -34,8 +34,10 @@ from tuning.retraining import last_line, retrain_all
 from tuning.retries import Retries
 from tuning.run_lock import hold
 from tuning.selection import Pick, pick
+from tuning.sharing import FOLDER as SHARED
 from tuning.sharing import Inheritance, Sharing, forks
 from tuning.space import TrialSpec
+from tuning.storage import stored
 from tuning.sweep_file import SWEEP_FILE
 from tuning.track import Tracking, tensorboard, trackers
 from tuning.trials import CheckpointDropper, run_trials
@@ -58,6 +60,8 @@ class SweepResult:
     """Whether the trials were stopped from outside before their ends."""
     warnings: list[str] = field(default_factory=list)
     """What did not reach a tracker; nothing of the tables is missing."""
+    place: str | None = None
+    """Where everything is kept, as a user would give it, if that is not the folder."""
 
     @property
     def tested(self) -> list[Retrained]:
@@ -88,17 +92,19 @@ def run(
         console: where progress goes; by default nowhere.
 
     Raises:
-        InputError: something the sweep needs is missing or does not fit, or another process runs it; nothing has been
-            trained.
+        InputError: something the sweep needs is missing or does not fit, or another process runs it, and nothing has been
+            trained; or a storage at S3 has not got everything in the end.
         KeyboardInterrupt: by Ctrl-C or SIGTERM, unless trials ran, which end by themselves at the first; with how to
             go on if the folder is there.
     """
-    todo = plan(sweep, overwrite=overwrite or resume)  # before Ray, which takes seconds to start
-    with hold(sweep.folder):
-        return _run(todo, overwrite, resume, console)
+    console = console or Console(quiet=True)
+    with stored(sweep, resume=resume, warn=lambda text: console.print(text, style="yellow", soft_wrap=True)):
+        todo = plan(sweep, overwrite=overwrite or resume)  # before Ray, which takes seconds to start
+        with hold(sweep.folder):
+            return _run(todo, overwrite, resume, console)
 
 
-def _run(todo: Plan, overwrite: bool, resume: bool, console: Console | None) -> SweepResult:
+def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepResult:
     """Run a sweep whose folder is held."""
     sweep = todo.sweep
     recorder, own = Recorder(sweep, todo.trials), dict[int, Inheritance]()
@@ -108,11 +114,13 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console | None) -> 
         check_settings(sweep.folder, todo.settings, todo.split_digest)
         drop_parts(sweep.folder)
         restore(sweep.folder, todo.trials, recorder)
-        own = checkpoints(sweep.folder, [t for t in todo.trials if not recorder.has_ended(t.index)])
+        own = checkpoints(
+            sweep.folder, [t for t in todo.trials if not recorder.has_ended(t.index)], sweep.place
+        )
     cluster.start()
     todo = plan(sweep, overwrite=overwrite or resume)  # again, by what the cluster really has
     with (
-        Progress(console or Console(quiet=True), todo.trials, sweep.train.max_epochs, recorder) as progress,
+        Progress(console, todo.trials, sweep.train.max_epochs, recorder) as progress,
         Interrupts(progress.warn) as interrupts,
     ):
         folder = _prepare(todo, progress, overwrite, resume)
@@ -127,7 +135,8 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console | None) -> 
                 retrained = (
                     retrain_all(todo, folder, winner, progress, tracking, interrupts) if winner else []
                 )
-            result = SweepResult(folder, trials, winner, retrained, interrupted, tracking.missing)
+            place = shown(sweep.place) if is_s3(sweep.storage) else None
+            result = SweepResult(folder, trials, winner, retrained, interrupted, tracking.missing, place)
             if not result.interrupted:
                 write_ending(folder, _ending(todo, result))
             try_report(folder, progress.stage)
@@ -151,7 +160,7 @@ def _run_left(
     before = len(todo.trials) - len(left)
     said = f", {before} ended before" if before else ""
     progress.stage(f"{counted(len(left), 'trial')}, {todo.at_once} at once{said}")
-    sharing = Sharing(forks(todo.trials, most), recorder, sweep.stop, most, folder, own)
+    sharing = Sharing(forks(todo.trials, most), recorder, sweep.stop, most, sweep.place, own)
     keeping = [
         Journal(folder, recorder, interrupts),
         LiveTables(folder, recorder, progress.warn),
@@ -161,7 +170,7 @@ def _run_left(
     run_trials(
         ClassifierTrainable,
         [_trial_config(spec, todo) | {"states": sharing.states(spec.index)} for spec in left],
-        folder=folder,
+        folder=sweep.place,
         cpus=todo.cpus,
         gpus=todo.gpus,
         max_concurrent=sweep.resources.max_concurrent,
@@ -172,7 +181,7 @@ def _run_left(
         interrupts=interrupts,
     )
     if recorder.all_ended:
-        sharing.drop()
+        drop(folder, SHARED)
 
 
 def _ending(todo: Plan, result: SweepResult) -> Ending:
@@ -197,7 +206,7 @@ def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
     folder = sweep.folder
     try:
         if overwrite and (folder / SWEEP_FILE).is_file():
-            shutil.rmtree(folder)
+            drop(folder, "*")
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise FileExistsError(folder)

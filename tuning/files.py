@@ -1,38 +1,60 @@
-"""Files that are whole or absent: written aside and renamed."""
+"""A sweep's files: whole or absent, since they are written aside and renamed; whoever copies them elsewhere is told of each."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_utils.errors import InputError
+from data_utils.places import PART, matching, remove, renamed
 
 Fields = list[tuple[str, pa.DataType]]
 
-PART = ".part"
-"""How the names of files end that are not whole yet."""
+
+class Watching(Protocol):
+    """Told of every file of a sweep that this process writes or removes, in that order."""
+
+    def wrote(self, file: Path) -> None:
+        """Hear that a file is whole."""
+
+    def dropped(self, folder: Path, pattern: str) -> None:
+        """Hear that what matched in a folder is gone, here if it was here."""
+
+
+_watching: list[Watching] = []
+
+
+@contextmanager
+def watched(by: Watching) -> Iterator[None]:
+    """Tell one more of files, as long as the context lasts."""
+    _watching.append(by)
+    try:
+        yield
+    finally:
+        _watching.remove(by)
 
 
 @contextmanager
 def aside(path: Path) -> Iterator[Path]:
     """Give a place to write to, and rename it to `path` at the end: a file is whole or absent."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
-    os.close(handle)
-    part = Path(name)
-    try:
+    with renamed(path) as part:
         yield part
-        part.chmod(0o666 & ~_umask())  # as any new file, where mkstemp's are the user's alone
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    for one in _watching:
+        one.wrote(path)
+
+
+def drop(folder: Path, pattern: str) -> None:
+    """Remove the files and folders of a sweep that match a glob, without `**`, in its folder."""
+    for place in matching(str(folder), pattern):
+        remove(place)
+    for one in _watching:
+        one.dropped(folder, pattern)
 
 
 def drop_parts(folder: Path) -> None:
@@ -67,9 +89,3 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     except (pa.ArrowException, OSError) as error:
         raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
     return rows
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

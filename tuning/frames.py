@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -16,10 +15,14 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from data_utils.errors import InputError
+from data_utils.places import is_folder, is_s3, opened, shown, under, walk
+from tuning.remote import place_given, reading
 from tuning.table_rules import check_values
 
 RAY_FOLDER = "ray"
 """Ray's own folder in a sweep's folder; thousands of files, none of them ours."""
+RESUMED = "resumed_"
+"""In it, with a number, a folder for each time that the sweep has gone on."""
 
 _CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 """Where a file has checksums, as ours do, a damaged page is an error and not other numbers."""
@@ -126,9 +129,11 @@ class Frames:
 
     def _dataset(self, table: str, files: Iterable[str]) -> ds.Dataset:
         """Return files as a Dataset by the schema that we know; by itself it would open each to find out."""
-        parquet, disk = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED), LocalFileSystem()
-        fragments = [parquet.make_fragment(file, disk) for file in files]
-        return ds.FileSystemDataset(fragments, self._schemas[table], parquet, disk)
+        parquet = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED)
+        places = [opened(file) for file in files]
+        fragments = [parquet.make_fragment(path, system) for system, path in places]
+        system = places[0][0] if places else LocalFileSystem()
+        return ds.FileSystemDataset(fragments, self._schemas[table], parquet, system)
 
     def _one_by_one(self, table: str, part: Mapping[str, Any]) -> pa.Table:
         """Read files singly: those that are gone count as never there, those that are no Parquet are named."""
@@ -141,7 +146,7 @@ class Frames:
             except FileNotFoundError:  # its sweep is being replaced
                 continue
             except (pa.ArrowException, OSError) as error:
-                broken[file] = f"cannot be read as Parquet: {first_line(error)}"
+                broken[shown(file)] = f"cannot be read as Parquet: {first_line(error)}"
         if len(broken) == 1:
             [(file, problem)] = broken.items()
             raise InputError(file, [problem])
@@ -155,13 +160,15 @@ def first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def walk_sweeps(root: Path, marks: Iterable[str]) -> Iterator[tuple[str, set[str]]]:
+def walk_sweeps(root: str | Path, marks: Iterable[str]) -> Iterator[tuple[str, set[str]]]:
     """Yield a sweep's folder, or all sweeps' below, by the files that mark one; and which of these it holds.
+
+    The root is on a disk or at S3.
 
     Hidden folders are left out, and Ray's within a sweep's.
     """
     marking = set(marks)
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in walk(str(root)):
         held = marking & set(files)
         hidden = {name for name in folders if name.startswith(".")} | ({RAY_FOLDER} if held else set())
         folders[:] = sorted(set(folders) - hidden)
@@ -180,25 +187,30 @@ def find_tables(path: str | Path, tables: Iterable[str], sweep: str | None = Non
     Raises:
         InputError: no such folder, no tables in it, or no sweep that matches.
     """
-    root = Path(path).expanduser()
-    if not root.is_dir():
-        raise InputError(str(path), ["no such folder; give a sweep's folder, or one that holds sweeps"])
+    root = place_given(path)
+    with reading(root):
+        return _find(root, tables, sweep, str(path))
+
+
+def _find(root: str, tables: Iterable[str], sweep: str | None, path: str) -> dict[str, list[str]]:
+    if not is_folder(root):
+        raise InputError(path, ["no such folder; give a sweep's folder, or one that holds sweeps"])
     names = {f"{table}.parquet": table for table in tables}
     found: dict[str, list[str]] = {table: [] for table in names.values()}
     others: list[str] = []
     for folder, held in walk_sweeps(root, names):
-        name = Path(folder).resolve().name
+        name = shown(folder).rpartition("/")[2] if is_s3(folder) else Path(folder).resolve().name
         if sweep is None or fnmatchcase(name, sweep):
             for file in held:
-                found[names[file]].append(os.path.join(folder, file))
+                found[names[file]].append(under(folder, file))
         else:
             others.append(name)
     if any(found.values()):
         return found
     if others:
         listed = ", ".join(others[:_NAMED]) + (", ..." if len(others) > _NAMED else "")
-        raise InputError(str(path), [f"no sweep matches {sweep!r}; there is {listed}"])
-    raise InputError(str(path), ["holds no sweep's tables; give a sweep's folder, or one that holds sweeps"])
+        raise InputError(path, [f"no sweep matches {sweep!r}; there is {listed}"])
+    raise InputError(path, ["holds no sweep's tables; give a sweep's folder, or one that holds sweeps"])
 
 
 def _expression(filters: list[Any]) -> ds.Expression:

@@ -4,7 +4,7 @@ Rows of a trial that runs are in its checkpoint, beside the state they led to, s
 """
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from data_utils.errors import InputError
+from data_utils.places import matching, parent, size, under
 from data_utils.sealed_json import read_sealed, sealed
 from trainables.classifier import CHECKPOINT, RESULTS
-from tuning.files import PART, aside
-from tuning.frames import RAY_FOLDER
+from tuning.files import PART, aside, drop
+from tuning.frames import RAY_FOLDER, RESUMED
 from tuning.interrupts import Interrupts
 from tuning.recorder import INDEX, Recorder
 from tuning.records import EpochRow, Worker
@@ -85,18 +86,27 @@ def restore(folder: Path, trials: Iterable[TrialSpec], recorder: Recorder) -> No
         recorder.restore(spec.index, epochs, worker, profile)
 
 
-def checkpoints(folder: Path, trials: Iterable[TrialSpec]) -> dict[int, Inheritance]:
+def checkpoints(
+    folder: Path, trials: Iterable[TrialSpec], place: str | None = None
+) -> dict[int, Inheritance]:
     """Return {trial: its newest whole checkpoint}, of every attempt so far; trials without any are left out.
 
     One that is not whole and that the journal does not know was cut short by a kill, and counts for nothing.
+
+    Args:
+        place: where Ray's folder is; by default in the sweep's.
 
     Raises:
         InputError: a checkpoint that the journal knows is not there, or not whole.
     """
     found, problems = {}, []
     for spec in trials:
-        results = (path / RESULTS for path in checkpoint_folders(folder, spec.index))
-        whole = [(epochs, path) for path in results if (epochs := _epochs_of_whole(path))]
+        results = [
+            found
+            for pattern in checkpoint_patterns(spec.index)
+            for found in matching(place or str(folder), f"{pattern}/{RESULTS}")
+        ]
+        whole = [(epochs, found) for found in results if (epochs := _epochs_of_whole(found))]
         epochs, path = max(whole, default=(0, None))
         known = _known(folder / FOLDER, spec.index)
         if known > epochs:
@@ -105,22 +115,23 @@ def checkpoints(folder: Path, trials: Iterable[TrialSpec]) -> dict[int, Inherita
                 f"are intact, and this one can go on from epoch {epochs}: drop {_mark(folder / FOLDER, spec.index)}"
             )
         elif path is not None:
-            found[spec.index] = Inheritance(str(path), str(path.with_name(CHECKPOINT)))
+            found[spec.index] = Inheritance(path, under(parent(path), CHECKPOINT))
     if problems:
         raise InputError(str(folder), problems)
     return found
 
 
-def checkpoint_folders(folder: Path, index: int) -> Iterator[Path]:
-    """Yield the folders of a trial's checkpoints, of every attempt so far; others' folders are not looked into."""
-    for attempt in ("", "resumed_*/"):
-        yield from folder.glob(f"{RAY_FOLDER}/{attempt}trial_{index:05d}/checkpoint_*")
+def checkpoint_patterns(index: int) -> tuple[str, str]:
+    """Return globs of the folders of a trial's checkpoints, of the first attempt and of those after."""
+    name = f"trial_{index:05d}/checkpoint_*"
+    return f"{RAY_FOLDER}/{name}", f"{RAY_FOLDER}/{RESUMED}*/{name}"
 
 
 def drop_journal(folder: Path) -> None:
     """Remove the journal of a sweep that has ended well: at once, so that a kill never leaves a part of it."""
     part = folder / f".{FOLDER}{PART}"
     (folder / FOLDER).rename(part)
+    drop(folder, FOLDER)  # where it is mirrored
     shutil.rmtree(part)
 
 
@@ -144,11 +155,11 @@ def _known(folder: Path, index: int) -> int:
         raise InputError(str(path), [problem]) from error
 
 
-def _epochs_of_whole(results: Path) -> int:
+def _epochs_of_whole(results: str) -> int:
     """Return the epochs of a checkpoint, or 0 if it is not whole."""
     try:
         entry = read_sealed(results)
-        whole = results.with_name(CHECKPOINT).stat().st_size == entry["bytes"]
+        whole = size(under(parent(results), CHECKPOINT)) == entry["bytes"]
         return len(entry["results"]) if whole else 0
     except (OSError, ValueError, TypeError, KeyError):
         return 0

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 models_app = typer.Typer()
 
-RUN = Annotated[Path, typer.Argument(help="A sweep's folder.", show_default=False)]
+RUN = Annotated[str, typer.Argument(help="A sweep's folder or s3 address.", show_default=False)]
 
 
 @models_app.command()
 def features(
     model: Annotated[
-        str, typer.Argument(metavar="RUN|WEIGHTS", help="A sweep's folder, a weight file, or `imagenet`.")
+        str,
+        typer.Argument(
+            metavar="RUN|WEIGHTS", help="A sweep's folder or s3 address, a weight file, or `imagenet`."
+        ),
     ],
     folder: Annotated[
         str, typer.Argument(metavar="DIR", help="Folder of one folder of images a class, or `sample`.")
@@ -75,7 +78,7 @@ def predict(
     Images that cannot be read are named, the others predicted all the same; the exit code is then 2.
     """
     with input_errors():
-        trained = _open(str(run), None)
+        trained = _open(run, None)
         from trainables.trained import predict_files
         from tuning.answers import as_csv, as_json, as_table
         from tuning.results import likeliest
@@ -106,15 +109,16 @@ def evaluate(
     with input_errors(), _counting() as progress:
         if out is not None:
             _check_place(out)
-        trained = _open(str(run), None)
+        trained = _open(run, None)
         from trainables.trained import evaluate as evaluate_on
+        from tuning.local_copy import name_of
         from tuning.results import prediction_rows, write_prediction_rows
         from tuning.retrain import mean_class_accuracy
 
         names, found = evaluate_on(trained, data, progress("decoding"))
         if out is not None:
             rows = prediction_rows(
-                run.resolve().name,
+                name_of(run),
                 trained.card.seed,
                 trained.card.classes,
                 names,
@@ -137,10 +141,11 @@ def evaluate(
 
 
 def _open(model: str, arch: str | None) -> "Trained":
+    from data_utils.places import is_s3
     from trainables.architectures import ARCHITECTURES, IMAGENET
 
     path = Path(model).expanduser()
-    is_run = model != IMAGENET and (path.is_dir() or (arch is None and not path.is_file()))
+    is_run = model != IMAGENET and (is_s3(model) or path.is_dir() or (arch is None and not path.is_file()))
     if is_run and arch is not None:
         raise InputError(
             "--arch", [f"is for a weight file; {model} is a sweep's folder, which knows its own"]
@@ -152,10 +157,15 @@ def _open(model: str, arch: str | None) -> "Trained":
         raise InputError("--arch", [f"names the network that {model} is of; {hint}"])
     import torch
 
+    from trainables.model_card import CARD, MODEL
     from trainables.trained import open_run, open_weights
+    from tuning.local_copy import local_copy
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return open_weights(model, arch, device) if arch else open_run(path, device)
+    if arch:
+        return open_weights(model, arch, device)
+    with local_copy(model, names=(MODEL, CARD)) as folder:
+        return open_run(folder, device)
 
 
 @contextmanager

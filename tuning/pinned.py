@@ -15,7 +15,16 @@ from tuning.results import EPOCHS
 
 SETTINGS = "settings.json"
 
-_MAY_DIFFER = ("name", "storage", "scale", "resources.gpus", "resources.max_concurrent", "faults", "track")
+_MAY_DIFFER = (
+    "name",
+    "storage",
+    "scale",
+    "resources.gpus",
+    "resources.max_concurrent",
+    "faults",
+    "track",
+    "s3",
+)
 
 
 def may_differ(key: str) -> bool:

@@ -10,11 +10,14 @@ from typing import Any, TypeVar
 
 from data_utils.caches import cache_dir
 from data_utils.errors import InputError
+from data_utils.places import exists, is_s3, matching, shown, under
 from data_utils.prepared import open_folder
 from data_utils.splits import Splits
 from trainables.architectures import MIN_IMAGE_SIZE
 from tuning.cluster import Machine, machines
 from tuning.config import Sweep
+from tuning.lease import DRIVER
+from tuning.remote import check_place
 from tuning.sharing import forks
 from tuning.space import TrialSpec, trial_specs
 from tuning.sweep_file import SWEEP_FILE
@@ -58,7 +61,8 @@ class Plan:
         """The sweep's settings with what was relative or `auto` written out."""
         recipe = self.trials[0].recipe
         settings = self.sweep.model_dump()
-        settings["storage"] = str(self.sweep.folder.parent)
+        if not is_s3(self.sweep.storage):
+            settings["storage"] = str(self.sweep.folder.parent)
         settings["data"] |= {"root": recipe.root, "transform": recipe.transform}
         settings["model"]["weights"] = recipe.weights
         settings["resources"] |= {"cpus": self.cpus, "gpus": self.gpus}
@@ -118,7 +122,7 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
 
         _collect(problems, partial(check_wandb, sweep.track.wandb.mode))
     if problems or folder is None:
-        raise InputError(f"sweep {sweep.name!r}", problems)
+        raise InputError(f"sweep {sweep.name!r}", list(dict.fromkeys(problems)))
     fitting = sum(machine.fits(cpus, gpus) for machine in there)
     return Plan(
         sweep=sweep,
@@ -228,9 +232,12 @@ def _resource_problems(cpus: int, gpus: float, there: list[Machine]) -> list[str
 
 def _places(sweep: Sweep) -> list[tuple[Path, str]]:
     """Return where a sweep writes, with how to name another place."""
+    cache = (cache_dir(), f"the cache {cache_dir()} cannot be written; set UPSWEEP_CACHE to another folder")
+    if is_s3(sweep.storage):  # with a working copy in the cache
+        return [cache, cache]
     return [
         (sweep.folder, f"storage: {sweep.storage!r} cannot be written; name another with --storage DIR"),
-        (cache_dir(), f"the cache {cache_dir()} cannot be written; set UPSWEEP_CACHE to another folder"),
+        cache,
     ]
 
 
@@ -251,12 +258,16 @@ def _free(folder: Path, problem: str) -> int:
 
 def _name_problems(sweep: Sweep, overwrite: bool) -> list[str]:
     try:
-        there = sweep.folder.exists() and any(sweep.folder.iterdir())
-        ours = (sweep.folder / SWEEP_FILE).is_file()
+        if is_s3(sweep.storage):
+            check_place(sweep.place)
+        there = any(place != under(sweep.place, DRIVER) for place in matching(sweep.place, "*"))
+        ours = exists(under(sweep.place, SWEEP_FILE))
+    except InputError as error:
+        return [f"{error.subject}: {problem}" for problem in error.problems]
     except OSError:
         return []  # said of the storage already
     if there and not overwrite:
-        return [f"{sweep.folder} is there already; give another --name, or --overwrite to replace it"]
+        return [f"{shown(sweep.place)} is there already; give another --name, or --overwrite to replace it"]
     if there and not ours:
-        return [f"{sweep.folder} holds no sweep, so --overwrite leaves it alone; give another --name"]
+        return [f"{shown(sweep.place)} holds no sweep, so --overwrite leaves it alone; give another --name"]
     return []

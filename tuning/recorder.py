@@ -6,6 +6,7 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
+from data_utils.places import SCHEME
 from trainables.metrics import (
     COMPUTED_BY,
     DEVICE,
@@ -73,9 +74,10 @@ class Recorder(tune.Callback):
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Keep what a trial raised, and where its whole story stands."""
         self._ended.add(trial.config[INDEX])
-        self._errors[trial.config[INDEX]] = (
-            f"{reason(error_text(trial))} (whole story: {trial.path}/error.txt)"
-        )
+        storage = trial.storage
+        at_s3 = SCHEME if storage and storage.storage_filesystem.type_name == "s3" else ""
+        said = reason(error_text(trial))
+        self._errors[trial.config[INDEX]] = f"{said} (whole story: {at_s3}{trial.path}/error.txt)"
 
     @property
     def all_ended(self) -> bool:

@@ -8,14 +8,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from data_utils.places import exists, written
 from trainables.recipe import Recipe
-from tuning.files import aside
 
 if TYPE_CHECKING:
     from trainables.learner import Learner
@@ -89,7 +88,7 @@ def retrain(
         epochs: at least 1.
         device: "cpu" or "cuda".
         threads: to compute with on a CPU.
-        checkpoint: file of the state to go on from, if it is there, and to keep it in. A file beside it, of
+        checkpoint: place of the state to go on from, if it is there, and to keep it in. A file beside it, of
             `stop_file`, asks for a pause.
         checkpoint_seconds: least time between two; None: none are taken.
 
@@ -106,14 +105,13 @@ def retrain(
     session = open_session(replace(recipe, seed=seed), torch.device(device))
     data, learner = session.data, session.learner
     train = session.train_batches(data.splits.train_val)
-    file = Path(checkpoint) if checkpoint else None
-    if file and file.exists():
-        load_state(learner, file, "all trials are intact: drop it to retrain from the first epoch")
+    if checkpoint and exists(checkpoint):
+        load_state(learner, checkpoint, "all trials are intact: drop it to retrain from the first epoch")
     kept, kept_epoch = time.monotonic(), learner.epoch
     while learner.epoch < epochs:
-        if file and stop_file(file).exists():
+        if checkpoint and exists(stop_file(checkpoint)):
             if learner.epoch > kept_epoch:
-                _keep(learner, file)
+                _keep(learner, checkpoint)
             yield Paused(seed, learner.epoch)
             return
         loss = learner.train_epoch(train).loss
@@ -121,8 +119,8 @@ def retrain(
             yield Diverged(seed, learner.epoch)
             return
         yield learner.epoch
-        if file and checkpoint_seconds is not None and time.monotonic() - kept >= checkpoint_seconds:
-            _keep(learner, file)
+        if checkpoint and checkpoint_seconds is not None and time.monotonic() - kept >= checkpoint_seconds:
+            _keep(learner, checkpoint)
             kept, kept_epoch = time.monotonic(), learner.epoch
     predictions = learner.predict(session.eval_batches(data.splits.test))
     if predictions.evaluation.loss is None:  # the last step's update overflowed
@@ -148,15 +146,15 @@ def retrain(
     )
 
 
-def stop_file(checkpoint: Path) -> Path:
-    """Return the file whose being there asks a retrain to pause."""
-    return checkpoint.with_name(f"{checkpoint.name}.stop")
+def stop_file(checkpoint: str) -> str:
+    """Return the place of the file whose being there asks a retrain to pause."""
+    return f"{checkpoint}.stop"
 
 
-def _keep(learner: "Learner", file: Path) -> None:
+def _keep(learner: "Learner", place: str) -> None:
     import torch
 
-    with aside(file) as part:
+    with written(place) as part:
         torch.save(learner.state_dict(), part)
 
 

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from data_utils.errors import InputError
 from data_utils.normalization import NORMALIZATIONS
+from data_utils.places import remove, write_bytes
 from trainables.model_card import CARD, MODEL, digest
 from tuning import cluster
 from tuning.disk_full import says_disk_full
@@ -37,7 +38,7 @@ def retrain_all(
         KeyboardInterrupt: an interrupt was requested, and the retrain under way has kept its state.
     """
     ends: list[RetrainEnd] = []
-    kept = Retrains(folder, winner.trial, winner.epoch)
+    kept = Retrains(folder, winner.trial, winner.epoch, todo.sweep.place)
     kept.drop_others()
     for seed in todo.sweep.retrain.seeds if todo.sweep.retrain else []:
         if interrupts.requested:  # and the retrain before was in its last epoch
@@ -60,11 +61,13 @@ def _retrain(
     where, faults = todo.whole_machine, todo.sweep.faults
     period, most = faults.checkpoint_seconds, faults.max_failures
     state, failures = kept.state(seed), 0
-    stop = stop_file(Path(state))
-    stop.unlink(missing_ok=True)  # of an interrupt before
+    stop = stop_file(state)
+    remove(stop)  # of an interrupt before
     while True:
         try:
-            with interrupts.heeded("the retrain ends its epoch and keeps its state", stop.touch):
+            with interrupts.heeded(
+                "the retrain ends its epoch and keeps its state", lambda: write_bytes(stop, b"")
+            ):
                 for event in cluster.stream(
                     retrain, where, recipe, winner.epoch, seed, todo.device, where.cpus, state, period
                 ):

@@ -7,33 +7,38 @@ from pathlib import Path
 import numpy as np
 
 from data_utils.errors import InputError
+from data_utils.places import under
 from trainables.model_card import CARD, MODEL
-from tuning.files import aside, read_rows
+from tuning.files import aside, drop, read_rows
 from tuning.journal import FOLDER
 from tuning.results import PREDICTIONS, TEST
-from tuning.retrain import Retrained, stop_file
+from tuning.retrain import Retrained
 
 
 class Retrains:
-    """The retrains of one winner: those that have ended, and where the one under way keeps its state."""
+    """The retrains of one winner: those that have ended, and where the one under way keeps its state.
 
-    def __init__(self, folder: Path, trial: int, epochs: int):
-        self._sweep, self._trial, self._epochs = folder, trial, epochs
-        self._folder, self._name = folder / FOLDER, f"retrain_{trial:05d}_{epochs:05d}"
+    Args:
+        place: where workers can write; by default the sweep's folder.
+    """
+
+    def __init__(self, folder: Path, trial: int, epochs: int, place: str | None = None):
+        self._trial, self._epochs = trial, epochs
+        self._folder, self._name = folder, f"retrain_{trial:05d}_{epochs:05d}"
+        self._place = place or str(folder)
 
     def drop_others(self) -> None:
         """Remove the test and the model of another winner, which a resume may leave behind: none is better than its."""
-        test = self._sweep / TEST
+        test = self._folder / TEST
         if test.exists():
             ours = (self._trial, self._epochs)
             if any((row["trial"], row["epochs"]) != ours for row in read_rows(test)):
                 for name in (TEST, PREDICTIONS, MODEL, CARD):
-                    (self._sweep / name).unlink(missing_ok=True)
+                    drop(self._folder, name)
 
     def state(self, seed: int) -> str:
-        """Return the file that a retrain keeps its state in."""
-        self._folder.mkdir(exist_ok=True)
-        return str(self._folder / f"{self._name}_{seed}.pt")
+        """Return the place that a retrain keeps its state in."""
+        return under(self._place, FOLDER, self._state(seed))
 
     def keep(self, end: Retrained) -> None:
         """Write a retrain down, but for its model, which is written already."""
@@ -43,9 +48,7 @@ class Retrains:
             np.savez(
                 file, plain=np.array(json.dumps(plain)), labels=end.labels, probabilities=end.probabilities
             )
-        state = Path(self.state(end.seed))
-        for left in (state, stop_file(state)):
-            left.unlink(missing_ok=True)
+        drop(self._folder, f"{FOLDER}/{self._state(end.seed)}*")  # and what may have asked it to pause
 
     def read(self, seed: int) -> Retrained | None:
         """Return a retrain that was written down, without its model, or None.
@@ -66,5 +69,8 @@ class Retrains:
             problem = f"cannot be read ({error}); all trials are intact: drop it to retrain with seed {seed}"
             raise InputError(str(path), [problem]) from error
 
+    def _state(self, seed: int) -> str:
+        return f"{self._name}_{seed}.pt"
+
     def _file(self, seed: int) -> Path:
-        return self._folder / f"{self._name}_{seed}.npz"
+        return self._folder / FOLDER / f"{self._name}_{seed}.npz"

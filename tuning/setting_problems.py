@@ -57,7 +57,7 @@ def setting_problems(error: ValidationError, file: SweepFile, settings: type[Bas
     problems: dict[Place, str] = {}
     for details in error.errors(include_url=False):
         place, keys = _written(details["loc"], file.values, settings)
-        if place[:1] == ("track",):  # where a secret may stand by mistake
+        if place[:1] in (("track",), ("s3",)):  # where a secret may stand by mistake
             details["input"] = "***"
         problems.setdefault(place, f"{file.where(place)}: {dotted(place)}: {explain(details, keys)}")
     return list(problems.values())

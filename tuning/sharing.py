@@ -4,12 +4,12 @@ A trial that shares epochs with an earlier one waits until that one has trained 
 goes on from the state in which the other left the last of them.
 """
 
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from data_utils.places import exists, under, write_bytes
 from data_utils.sealed_json import sealed
 from trainables.recipe import Recipe
 from trainables.schedule import stepped_lr
@@ -68,7 +68,7 @@ def forks(trials: Iterable[TrialSpec], max_epochs: int) -> dict[int, Fork]:
 
 
 class Inheritance(NamedTuple):
-    """Files with the first epochs of a trial, which it need not compute."""
+    """Places of files with the first epochs of a trial, which it need not compute."""
 
     rows: str
     """Their results."""
@@ -80,7 +80,7 @@ class Sharing:
     """What a sweep's trials leave to each other, and to themselves after a fault.
 
     Args:
-        folder: of the sweep; every worker can read and write it.
+        place: of the sweep; every worker can read and write there.
         recorder: told of every epoch.
         own: what trials have of themselves, from an attempt before this one.
     """
@@ -91,17 +91,17 @@ class Sharing:
         recorder: Recorder,
         stop: StopSettings,
         max_epochs: int,
-        folder: Path,
+        place: str | Path,
         own: Mapping[int, Inheritance] | None = None,
     ):
         self._own = own or {}
         self._forks, self._recorder, self._stop, self._max_epochs = forks, recorder, stop, max_epochs
-        self._folder = folder / FOLDER
+        self._place = under(str(place), FOLDER)
 
     def states(self, index: int) -> dict[str, str]:
-        """Return {epoch: file} of the states that a trial has to leave."""
+        """Return {epoch: place} of the states that a trial has to leave."""
         at = {f.epochs for f in self._forks.values() if f.parent == index and f.epochs < self._max_epochs}
-        return {str(epoch): str(self._state(Fork(index, epoch))) for epoch in sorted(at)}
+        return {str(epoch): self._state(Fork(index, epoch)) for epoch in sorted(at)}
 
     def may_start(self, index: int) -> bool:
         """Return whether all that a trial shares is there, or will never be."""
@@ -126,23 +126,18 @@ class Sharing:
         rows = self._recorder.of(fork.parent)[: fork.epochs]
         state = self._state(fork)
         ends = fork.epochs == self._max_epochs or stop_reason(self._stop, rows) is not None
-        if not (ends and rows) and not (self._is_trained(fork) and state.is_file()):
+        if not (ends and rows) and not (self._is_trained(fork) and exists(state)):
             return None
-        file = self._folder / f"rows_{index:05d}.json"
-        file.parent.mkdir(exist_ok=True)
         results = [self._recorder.result(row) for row in rows]
-        file.write_text(sealed({"results": results}), encoding="utf-8")
-        return Inheritance(str(file), None if ends else str(state))
-
-    def drop(self) -> None:
-        """Remove what was left, once all trials have ended."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        place = under(self._place, f"rows_{index:05d}.json")
+        write_bytes(place, sealed({"results": results}).encode())
+        return Inheritance(place, None if ends else state)
 
     def _is_trained(self, fork: Fork) -> bool:
         return len(self._recorder.of(fork.parent)) >= fork.epochs
 
-    def _state(self, fork: Fork) -> Path:
-        return self._folder / f"trial_{fork.parent:05d}_epoch_{fork.epochs:05d}.pt"
+    def _state(self, fork: Fork) -> str:
+        return under(self._place, f"trial_{fork.parent:05d}_epoch_{fork.epochs:05d}.pt")
 
 
 def _but_for_schedule(recipe: Recipe) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationError
 
 from data_utils.errors import InputError, near
+from data_utils.places import is_s3
 from tuning.config import PathText, Scalar, Settings, Sweep, load_sweep
 from tuning.setting_problems import setting_problems
 from tuning.space import TUNABLE, Point, trial_specs
@@ -142,6 +143,9 @@ def load_study(
         raise InputError(
             "--scale", [f"must be a scale of {path}, of which there are: {there}; but got {scale!r}"]
         )
+    if is_s3(settings.storage):
+        problem = "storage: a study's must be a folder; its sweeps can each be run with --storage s3://bucket/prefix"
+        raise InputError(file.source, [problem])
     name = settings.name if scale is None or (given and "name" in given) else f"{settings.name}-{scale}"
     folder = Path(settings.storage).expanduser().resolve() / name
     general = _overrides(settings.scales[scale]) if scale else []

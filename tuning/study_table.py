@@ -56,6 +56,7 @@ _ELSEWHERE = (
     "resources",
     "faults",
     "track",
+    "s3",
     "search",
 )
 """Settings that say where and how a sweep runs, not what it computes; points are compared by run."""

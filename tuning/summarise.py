@@ -26,7 +26,7 @@ def summarise(result: SweepResult, console: Console) -> None:
             )
     if result.interrupted:
         console.print(
-            f"interrupted: the rows so far are kept, and nothing was retrained; go on with: upsweep resume {result.folder}",
+            f"interrupted: the rows so far are kept, and nothing was retrained; go on with: upsweep resume {result.place or result.folder}",
             style="red",
             soft_wrap=True,
         )
@@ -54,7 +54,7 @@ def summarise(result: SweepResult, console: Console) -> None:
         )
     for warning in result.warnings:
         console.print(warning, style="yellow", soft_wrap=True, highlight=False)
-    console.print(f"files: {result.folder}", soft_wrap=True, highlight=False)
+    console.print(f"files: {result.place or result.folder}", soft_wrap=True, highlight=False)
     for file in sorted(path.name for path in result.folder.iterdir() if path.is_file()):
         console.print(f"  {file}", highlight=False)
 

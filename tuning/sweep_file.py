@@ -144,6 +144,8 @@ def _override(file: SweepFile, override: str) -> str | None:
 
 
 def _shown(override: str) -> str:
-    """Return an override as messages repeat it: without its value in `track`, where a secret may stand by mistake."""
+    """Return an override as messages repeat it: without its value where a secret may stand by mistake."""
     name = re.split(r"[=:\s]", override.strip(), maxsplit=1)[0]
-    return f"{name}=***" if name.partition(".")[0] == "track" else override
+    section = name.partition(".")[0]
+    secret = section in ("track", "s3") or (section == "storage" and "@" in override)
+    return f"{name}=***" if secret else override

@@ -1,6 +1,5 @@
 """Trials on Ray Tune: of any trainable, one a configuration."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,11 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
-from tuning.frames import RAY_FOLDER
+from data_utils.places import exists, is_s3, matching, opened, under
+from tuning.files import drop
+from tuning.frames import RAY_FOLDER, RESUMED
 from tuning.interrupts import Interrupts
-from tuning.journal import checkpoint_folders
+from tuning.journal import checkpoint_patterns
 from tuning.pausing import Endable, Pausing
 from tuning.recorder import INDEX
 from tuning.search import PointSearch
@@ -21,7 +22,7 @@ def run_trials(
     trainable: type[tune.Trainable],
     configs: list[dict[str, Any]],
     *,
-    folder: Path,
+    folder: Path | str,
     cpus: int,
     gpus: float,
     max_concurrent: int | None,
@@ -34,7 +35,7 @@ def run_trials(
     """Run trials of any trainable on Ray Tune, one a configuration; what happens reaches the callbacks.
 
     Args:
-        folder: absolute; Ray's own files go into its `ray` folder.
+        folder: absolute, or a place that every worker can reach; Ray's own files go into its `ray` folder.
         cpus, gpus: of a trial.
         sharing: of the trials that need not compute their first epochs; by default all do.
         max_failures: how often a trial that fails is tried again, from its last checkpoint.
@@ -45,7 +46,8 @@ def run_trials(
     """
     if not configs:
         return
-    name, storage = _attempt(folder)
+    name, storage = _attempt(str(folder))
+    system, path = opened(storage)
     interrupts = interrupts or Interrupts(lambda text: None)
     pausing = Pausing(interrupts)
     tuner = tune.Tuner(
@@ -60,7 +62,8 @@ def run_trials(
         ),
         run_config=tune.RunConfig(
             name=name,
-            storage_path=str(storage),
+            storage_path=path,
+            storage_filesystem=system if is_s3(storage) else None,
             stop=Endable(stopper, pausing),
             callbacks=list(callbacks),
             verbose=0,
@@ -74,16 +77,15 @@ def run_trials(
         raise interrupts.broken
 
 
-def _attempt(folder: Path) -> tuple[str, Path]:
-    """Return the name and storage of Ray's folder: `ray`, and in it a folder for each time that the sweep goes on.
+def _attempt(place: str) -> tuple[str, str]:
+    """Return the name and place of Ray's folder: `ray`, and in it a folder for each time that the sweep goes on.
 
     Ray would mix the trials of two runs of one name.
     """
-    ray_folder = folder / RAY_FOLDER
-    if not ray_folder.exists():
-        return RAY_FOLDER, folder
-    before = len(list(ray_folder.glob("resumed_*")))
-    return f"resumed_{before + 1}", ray_folder
+    of_ray = under(place, RAY_FOLDER)
+    if not exists(of_ray):
+        return RAY_FOLDER, place
+    return f"{RESUMED}{len(matching(of_ray, f'{RESUMED}*')) + 1}", of_ray
 
 
 class CheckpointDropper(tune.Callback):
@@ -97,5 +99,5 @@ class CheckpointDropper(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Remove what is left of the trial's checkpoints, of this attempt and those before."""
-        for checkpoint in list(checkpoint_folders(self._folder, trial.config[INDEX])):
-            shutil.rmtree(checkpoint)
+        for pattern in checkpoint_patterns(trial.config[INDEX]):
+            drop(self._folder, pattern)

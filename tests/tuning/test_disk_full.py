@@ -84,5 +84,7 @@ def test_a_full_disk_is_told_from_other_failures() -> None:
     led_to.__cause__ = full
     assert is_disk_full(led_to)
     assert not is_disk_full(OSError(errno.EACCES, "Permission denied"))
-    assert says_disk_full("RuntimeError: [enforce fail at inline_container.cc:664] . unexpected pos 704 vs 598")
+    assert says_disk_full(
+        "RuntimeError: [enforce fail at inline_container.cc:664] . unexpected pos 704 vs 598"
+    )
     assert not says_disk_full("RuntimeError: unexpected position")

@@ -12,15 +12,15 @@ def test_a_pause_keeps_the_epochs_that_are_done(tmp_path: Path) -> None:
     """At the end of an epoch, though no checkpoint was due; one that is asked for before the first keeps nothing."""
     state = tmp_path / "state.pt"
     *_, whole = retrain(RECIPE, 3, 0, "cpu", 1)
-    stop_file(state).touch()
+    Path(stop_file(str(state))).touch()
     assert list(retrain(RECIPE, 3, 0, "cpu", 1, str(state))) == [Paused(seed=0, epoch=0)]
     assert not state.exists()
-    stop_file(state).unlink()
+    Path(stop_file(str(state))).unlink()
     begun = retrain(RECIPE, 3, 0, "cpu", 1, str(state))
     assert next(begun) == 1
-    stop_file(state).touch()
+    Path(stop_file(str(state))).touch()
     assert list(begun) == [Paused(seed=0, epoch=1)]
-    stop_file(state).unlink()
+    Path(stop_file(str(state))).unlink()
     second, third, again = retrain(RECIPE, 3, 0, "cpu", 1, str(state))
     assert (second, third) == (2, 3)
     assert isinstance(whole, Retrained)

@@ -53,7 +53,11 @@ def test_a_second_is_refused_and_a_kill_releases(tmp_path: Path) -> None:
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
     with hold(folder):
-        assert {path.name for path in folder.parent.iterdir()} == {".mine.lock", ".mine.holder", ".other.lock"}
+        assert {path.name for path in folder.parent.iterdir()} == {
+            ".mine.lock",
+            ".mine.holder",
+            ".other.lock",
+        }
     with hold(folder):  # and a clean end releases, too
         pass
 

@@ -1,0 +1,65 @@
+"""Who has a run at S3: a driver that lives, on this machine or another."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from data_utils.errors import InputError
+from data_utils.places import exists, modified, read_bytes, s3_place, under, write_bytes
+from tests.s3_server import S3Server
+from tuning.lease import DRIVER, lease
+
+
+@pytest.fixture
+def place(tmp_path: Path, s3: S3Server) -> str:
+    """Return an empty place at S3."""
+    return s3_place(f"s3://bucket/lease/{tmp_path.name}")
+
+
+def test_a_second_driver_is_refused_until_the_first_has_ended(place: str) -> None:
+    """With who has it; afterwards nothing is left."""
+    with (
+        lease(place),
+        pytest.raises(InputError, match=f"another driver works on it: process {os.getpid()} on "),
+        lease(place),
+    ):
+        pass
+    with lease(place):
+        assert exists(under(place, DRIVER))
+    assert not exists(under(place, DRIVER))
+
+
+def test_one_that_died_on_this_machine_is_not_waited_for(place: str) -> None:
+    """A process of that number is not here; from another machine only its silence tells."""
+    with lease(place):
+        beat = json.loads(read_bytes(under(place, DRIVER)))
+    dead = beat | {"pid": 2**22 + 1}
+    write_bytes(under(place, DRIVER), json.dumps(dead).encode())
+    with lease(place):
+        pass
+    write_bytes(under(place, DRIVER), json.dumps(dead | {"machine": "another"}).encode())
+    with (
+        pytest.raises(InputError, match=r"s old; wait for its end, or, if it is gone, for \d+ s"),
+        lease(place),
+    ):
+        pass
+
+
+def test_it_beats_as_long_as_it_lasts(place: str) -> None:
+    """Each beat is younger."""
+    mine = under(place, DRIVER)
+    with lease(place, seconds_between=0.05):
+        first = json.loads(read_bytes(mine))["beat"]
+        while json.loads(read_bytes(mine))["beat"] == first:
+            pass
+    assert first > 0
+
+
+def test_one_that_fell_silent_a_minute_ago_is_gone(place: str) -> None:
+    """By the server's clock; here the minute is none."""
+    write_bytes(under(place, DRIVER), b'{"host": "h", "pid": 1, "machine": "another", "beat": 0}')
+    assert modified(under(place, DRIVER)) > 0
+    with lease(place, grace=0.0):
+        pass

@@ -1,0 +1,83 @@
+"""The mirror of a folder at a real S3 server: everything arrives, in order, whatever the server does meanwhile."""
+
+from pathlib import Path
+
+import pytest
+
+from data_utils.places import files_below, read_bytes, s3_place, under, write_bytes
+from tests.s3_server import S3Server
+from tuning.files import aside, drop, watched
+from tuning.lease import DRIVER
+from tuning.mirror import Mirror
+
+NOWHERE = "http://127.0.0.1:1"
+"""Nothing listens at port 1."""
+
+
+def write(file: Path, text: str) -> None:
+    """Write a file as the driver does."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with aside(file) as part:
+        part.write_text(text)
+
+
+@pytest.fixture
+def place(tmp_path: Path, s3: S3Server) -> str:
+    """Return an empty place at S3."""
+    return s3_place(f"s3://bucket/mirror/{tmp_path.name}")
+
+
+def test_what_is_written_and_removed_is_so_at_s3(tmp_path: Path, place: str) -> None:
+    """The last version of each; with files that nobody told of, and without those elsewhere."""
+    folder, said = tmp_path / "run", list[str]()
+    mirror = Mirror(folder, place, said.append)
+    with watched(mirror):
+        write(folder / "sweep.yaml", "first")
+        write(folder / "journal" / "a.json", "a")
+        write(folder / "journal" / "b.pt", "b")
+        write(tmp_path / "elsewhere", "x")
+        write(folder / "sweep.yaml", "second")
+        drop(folder, "journal/b.*")
+        (folder / "wandb").write_text("by another")
+    assert mirror.close()
+    assert files_below(place) == ["journal/a.json", "sweep.yaml", "wandb"]
+    assert read_bytes(under(place, "sweep.yaml")) == b"second"
+    assert said == []
+
+
+def test_what_workers_left_at_s3_alone_is_dropped_in_its_turn(tmp_path: Path, place: str) -> None:
+    """Here it is not, so only the pattern is known; nobody's folder is left alone but the driver's own sign of life."""
+    write_bytes(under(place, "ray", "trial_0", "checkpoint_3", "learner.pt"), b"x")
+    write_bytes(under(place, DRIVER), b"{}")
+    tmp_path.joinpath("run").mkdir()
+    mirror = Mirror(tmp_path / "run", place, print)
+    with watched(mirror):
+        drop(tmp_path / "run", "ray/trial_0/checkpoint_*")
+        write(tmp_path / "run" / "a", "a")
+        drop(tmp_path / "run", "*")
+        assert files_below(place) == [DRIVER]
+    assert mirror.close()
+
+
+def test_a_server_that_comes_back_gets_everything(tmp_path: Path, place: str, s3: S3Server) -> None:
+    """Writing never waits for it."""
+    mirror = Mirror(tmp_path, place, print)
+    with watched(mirror):
+        with s3.stopped():
+            for number in range(50):
+                write(tmp_path / f"{number % 5}", str(number))
+        assert mirror.close()
+    assert [read_bytes(under(place, str(n))) for n in range(5)] == [b"45", b"46", b"47", b"48", b"49"]
+
+
+def test_a_server_that_stays_away_is_told_of_once_and_again_in_the_end(tmp_path: Path) -> None:
+    """The folder is whole all the same."""
+    said: list[str] = []
+    mirror = Mirror(tmp_path, s3_place("s3://bucket/x", NOWHERE), said.append, retry_seconds=0.01)
+    with watched(mirror):
+        write(tmp_path / "a", "a")
+        assert not mirror.close(1.0)
+    assert len(said) == 1
+    assert said[0].startswith("storage: cannot be reached (")
+    assert mirror.problem is not None
+    assert (tmp_path / "a").read_text() == "a"

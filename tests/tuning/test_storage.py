@@ -1,0 +1,157 @@
+"""A sweep whose storage is a real S3 server: stopped, killed and gone on with, it ends as one on a disk without a break."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data_utils.caches import working_folder
+from data_utils.errors import InputError
+from data_utils.places import exists, files_below, is_folder, read_bytes, s3_place, under
+from tests.conftest import Run
+from tests.s3_server import S3Server
+from trainables.metrics import PROFILE
+from tuning.config import load_sweep
+from tuning.driver import claim_folder
+from tuning.lease import lease
+from tuning.plan import plan
+from tuning.results import load
+from tuning.storage import stored
+
+SWEEP = """name: away
+data: {root: sample, resize: 64, image_size: 64, batch_size: 100}
+model: {arch: alexnet, hidden: 16, init: kaiming}
+train: {max_epochs: 5}
+search: {points: [{lr: 0.01, step_size: 3}, {lr: 0.01, step_size: 4}]}
+faults: {checkpoint_seconds: 1.0e-6}
+"""
+URL = "s3://bucket/runs"
+TIMES = {
+    "epochs": ["seconds", "images_per_second"],
+    "trials": ["seconds", *PROFILE],
+    "test": [],
+    "predictions": [],
+}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the sweep file."""
+    file = tmp_path_factory.mktemp("sweep") / "sweep.yaml"
+    file.write_text(SWEEP)
+    return file
+
+
+@pytest.fixture(scope="module")
+def ended(file: Path, s3: S3Server, upsweep: Run) -> str:
+    """Run it with the server stopped for ten seconds, kill its driver, and go on; return where it is."""
+    place = under(s3_place(URL), "away")
+    command = Path(sys.executable).with_name("upsweep")
+    with subprocess.Popen(
+        [command, "run", file, "--storage", URL], stdout=subprocess.DEVNULL, start_new_session=True
+    ) as running:
+        wait(lambda: epochs_kept(place) >= 1, running)
+        with s3.stopped():
+            time.sleep(10)
+        wait(lambda: epochs_kept(place) >= 2, running)
+        os.kill(running.pid, signal.SIGKILL)
+    assert not exists(under(place, "ended.json"))
+    done = upsweep("resume", f"{URL}/away")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return place
+
+
+def wait(until: Callable[[], bool], running: subprocess.Popen[bytes]) -> None:
+    """Wait for something that a sweep is to do."""
+    end = time.monotonic() + 300
+    while not until():
+        assert running.poll() is None, "the sweep ended before it was killed"
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def epochs_kept(place: str) -> int:
+    """Return after how many epochs the first trial's last checkpoint is."""
+    mark = under(place, "journal", "checkpoint_00000.json")
+    return int(json.loads(read_bytes(mark))["epochs"]) if exists(mark) else 0
+
+
+def test_it_ends_as_one_on_a_disk_without_a_break(
+    ended: str, file: Path, upsweep: Run, tmp_path: Path
+) -> None:
+    """All four tables, times aside, the model and the files; what only a resume needs is gone."""
+    done = upsweep("run", file, "--storage", tmp_path)
+    assert done.returncode == 0, done.stderr
+    whole = tmp_path / "away"
+    for table, times in TIMES.items():
+        ours, theirs = (getattr(load(path), table).drop(columns=times) for path in (f"{URL}/away", whole))
+        pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
+    assert read_bytes(under(ended, "model.safetensors")) == (whole / "model.safetensors").read_bytes()
+    left = files_below(ended)
+    assert {name for name in left if "/" not in name} == {p.name for p in whole.iterdir() if p.is_file()}
+    assert not is_folder(under(ended, "journal"))
+    assert not is_folder(under(ended, "shared"))
+    assert not [name for name in left if "checkpoint_" in name]
+
+
+def test_no_key_is_written_down(ended: str) -> None:
+    """Neither in our files nor in Ray's."""
+    for name in files_below(ended):
+        assert b"secret-of-a-test" not in read_bytes(under(ended, *name.split("/"))), name
+
+
+def test_commands_read_it_there(ended: str, upsweep: Run, tmp_path: Path, images: Path) -> None:
+    """Tables, report, model; and what has ended is not gone on with."""
+    shown = upsweep("results", URL, "--format", "csv")
+    assert shown.stdout.splitlines()[1].startswith("away,0,0.01,3,")
+    written = read_bytes(under(ended, "report.html"))
+    assert upsweep("report", f"{URL}/away").stdout == f"wrote {URL}/away/report.html\n"
+    assert abs(len(read_bytes(under(ended, "report.html"))) - len(written)) < 100
+    said = upsweep("predict", f"{URL}/away", images / "ant" / "0.jpg", "--format", "json")
+    assert json.loads(said.stdout)[0]["path"].endswith("0.jpg"), said.stderr
+    assert "has ended; there is nothing to go on with" in upsweep("resume", f"{URL}/away").stdout
+    missing = upsweep("predict", f"{URL}/none", images / "ant" / "0.jpg")
+    assert missing.returncode == 2
+    assert "s3://bucket/runs/none: holds no files of a sweep" in missing.stderr
+
+
+def test_the_plan_says_what_cannot_be_written(file: Path, s3: S3Server, tmp_path: Path) -> None:
+    """The bucket, the server and the remedy; before anything is computed, and with every other problem."""
+    with pytest.raises(InputError, match=rf"storage s3://none/away: cannot be written at {s3.endpoint}, region us-east-1 .*bucket 'none' must be there"):  # fmt: skip
+        plan(load_sweep(file, ["storage=s3://none"]))
+    away = ["storage=s3://bucket/x", "s3={endpoint: 'http://127.0.0.1:1'}", f"data.root={tmp_path}/none"]
+    with pytest.raises(InputError, match=r"cannot be written at http://127\.0\.0\.1:1 ") as raised:
+        plan(load_sweep(file, away))
+    assert len(raised.value.problems) == 2
+
+
+def test_a_name_in_use_is_refused_unless_it_is_to_be_overwritten(file: Path, s3: S3Server) -> None:
+    """All that was there is then gone, from S3 too."""
+    sweep = load_sweep(file, ["storage=s3://bucket/again"])
+    with stored(sweep, resume=False, warn=print):
+        claim_folder(plan(sweep))
+        (sweep.folder / "old").touch()
+    with pytest.raises(InputError, match="s3://bucket/again/away is there already"):
+        plan(sweep)
+    with stored(sweep, resume=False, warn=print):
+        claim_folder(plan(sweep, overwrite=True), overwrite=True)
+    assert files_below(sweep.place) == ["sweep.yaml"]
+    assert sweep.folder == working_folder(sweep.place)
+
+
+def test_two_drivers_of_one_run_are_refused(file: Path, s3: S3Server) -> None:
+    """On this machine by a lock, on another by the sign of life at S3."""
+    sweep = load_sweep(file, ["storage=s3://bucket/two"])
+    refused = pytest.raises(InputError, match="another process on this machine works on it")
+    with stored(sweep, resume=False, warn=print), refused, stored(sweep, resume=False, warn=print):
+        pass
+    refused = pytest.raises(InputError, match="another driver works on it")
+    with lease(sweep.place), refused, stored(sweep, resume=False, warn=print):
+        pass

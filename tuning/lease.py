@@ -1,0 +1,92 @@
+"""Which driver has a run at S3: an object that it writes again and again, so that a second one is refused."""
+
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from data_utils.errors import InputError
+from data_utils.places import exists, modified, read_bytes, remove, shown, under, write_bytes
+
+DRIVER = "driver.json"
+"""In a run's folder, as long as a driver works on it."""
+SECONDS_BETWEEN = 10.0
+"""From one beat to the next."""
+SECONDS_OF_GRACE = 60.0
+"""After its last beat a driver is taken to be gone."""
+
+
+@contextmanager
+def lease(
+    place: str, seconds_between: float = SECONDS_BETWEEN, grace: float = SECONDS_OF_GRACE
+) -> Iterator[None]:
+    """Have a run at S3 to oneself.
+
+    Of two that start within the same second both may believe to have it: S3 knows no locks.
+
+    Raises:
+        InputError: another driver has it.
+    """
+    mine = under(place, DRIVER)
+    _refuse_another(place, mine, grace)
+    stopping = Event()
+    _beat(mine, patient=True)
+    thread = Thread(target=_beat_on, args=(mine, stopping, seconds_between), name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+        with suppress(OSError):  # where the server is away the beat grows old by itself
+            remove(mine, patient=False)
+
+
+def _refuse_another(place: str, mine: str, grace: float) -> None:
+    if not exists(mine):
+        return
+    try:
+        beat = json.loads(read_bytes(mine))
+        before = modified(mine)
+        host, pid = str(beat["host"]), int(beat["pid"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):  # it ended just now, or wrote no beat
+        return
+    if beat.get("machine") == _machine() and not Path(f"/proc/{pid}").exists():
+        return
+    probe = under(place, f"{DRIVER}.{os.getpid()}")
+    write_bytes(probe, b"")
+    age = modified(probe) - before  # both by the server's clock, since two hosts' may differ
+    remove(probe)
+    if age < grace:
+        problem = (
+            f"another driver works on it: process {pid} on {host}, whose last sign of life is {age:.0f} s old; wait for "
+            f"its end, or, if it is gone, for {grace - age:.0f} s"
+        )
+        raise InputError(shown(place), [problem])
+
+
+def _beat_on(mine: str, stopping: Event, seconds_between: float) -> None:
+    while not stopping.wait(seconds_between):
+        with suppress(OSError):  # the mirror says when the server is away
+            _beat(mine, patient=False)
+
+
+def _beat(mine: str, patient: bool) -> None:
+    beat: dict[str, Any] = {
+        "host": platform.node(),
+        "machine": _machine(),
+        "pid": os.getpid(),
+        "beat": time.time(),
+    }
+    write_bytes(mine, json.dumps(beat).encode(), patient)
+
+
+def _machine() -> str:
+    """Return what tells this machine, since its start, from others of the same name."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return f"{platform.node()} {boot.read_text().strip() if boot.is_file() else ''}"

@@ -1,0 +1,76 @@
+"""Runs at S3 as commands are given them: `s3://bucket/prefix/name`, the server and the keys from the environment."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from data_utils.errors import InputError
+from data_utils.places import (
+    SCHEME,
+    endpoint_and_region,
+    is_s3,
+    remove,
+    s3_place,
+    s3_problem,
+    shown,
+    under,
+    write_bytes,
+)
+
+PROBE = ".probe"
+"""An object that is written to see whether it can be."""
+
+
+def place_given(path: str | Path) -> str:
+    """Return the place of a folder, or of an s3 address, that a user gives to a command.
+
+    Raises:
+        InputError: no such address may be given.
+    """
+    if not is_s3(path):
+        return str(Path(path).expanduser())
+    url = str(path)
+    if problem := s3_problem(url):
+        raise InputError("an address at s3" if "@" in url else url, [problem])
+    return s3_place(url)
+
+
+def check_place(place: str) -> None:
+    """Try whether a place at S3 can be written.
+
+    Raises:
+        InputError: it cannot.
+    """
+    probe = under(place, PROBE)
+    try:
+        write_bytes(probe, b"", patient=False)
+        remove(probe, patient=False)
+    except OSError as error:
+        raise _unreachable(place, "written", error) from error
+
+
+@contextmanager
+def reading(place: str) -> Iterator[None]:
+    """Say of what fails to be read at S3 where it is, and what may be the matter; leave a disk's errors as they are.
+
+    Raises:
+        InputError: in place of S3's OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not is_s3(place):
+            raise
+        raise _unreachable(place, "read", error) from error
+
+
+def _unreachable(place: str, done: str, error: OSError) -> InputError:
+    endpoint, region = endpoint_and_region(place)
+    bucket = shown(place).removeprefix(SCHEME).partition("/")[0]
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    at = f"at {endpoint or 'Amazon S3'}" + (f", region {region}" if region else "")
+    problem = (
+        f"cannot be {done} {at} ({said}); bucket {bucket!r} must be there, s3.endpoint or AWS_ENDPOINT_URL name the "
+        f"server, and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY be keys to it"
+    )
+    return InputError(f"storage {shown(place)}", [problem])
