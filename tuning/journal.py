@@ -13,10 +13,10 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from data_utils.errors import InputError
-from data_utils.places import matching, parent, size, under
+from data_utils.places import PART, matching, parent, size, under
 from data_utils.sealed_json import read_sealed, sealed
 from trainables.classifier import CHECKPOINT, RESULTS
-from tuning.files import PART, aside, drop
+from tuning.files import aside, drop
 from tuning.frames import RAY_FOLDER, RESUMED
 from tuning.interrupts import Interrupts
 from tuning.recorder import INDEX, Recorder
