@@ -210,6 +210,8 @@ def renamed(path: Path) -> Iterator[Path]:
     try:
         yield part
         part.chmod(0o666 & ~_umask())  # as any new file, where mkstemp's are the user's alone
+        with part.open("rb") as file:
+            os.fsync(file.fileno())  # or a machine that dies could keep the name without the bytes
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from data_utils.errors import InputError
 from data_utils.places import is_s3, shown
+from data_utils.splits import Splits
 from trainables.classifier import ClassifierTrainable
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
@@ -123,7 +124,7 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepRe
         Progress(console, todo.trials, sweep.train.max_epochs, recorder) as progress,
         Interrupts(progress.warn) as interrupts,
     ):
-        folder = _prepare(todo, progress, overwrite, resume)
+        folder, splits = _prepare(todo, progress, overwrite, resume)
         with saying_how_to_go_on(folder):
             with Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking:
                 _run_left(todo, folder, recorder, own, [progress, tracking], progress, interrupts)
@@ -138,7 +139,7 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepRe
             place = shown(sweep.place) if is_s3(sweep.storage) else None
             result = SweepResult(folder, trials, winner, retrained, interrupted, tracking.missing, place)
             if not result.interrupted:
-                write_ending(folder, _ending(todo, result))
+                write_ending(folder, _ending(result, splits))
             try_report(folder, progress.stage)
     if not result.interrupted and not result.failed:
         drop_journal(folder)
@@ -180,19 +181,19 @@ def _run_left(
         max_failures=sweep.faults.max_failures,
         interrupts=interrupts,
     )
-    if recorder.all_ended:
+    if recorder.all_ended and not recorder.any_failed:  # of which a resume may want them
         drop(folder, SHARED)
 
 
-def _ending(todo: Plan, result: SweepResult) -> Ending:
+def _ending(result: SweepResult, splits: Splits) -> Ending:
     best = result.pick
     return Ending(
         ok=result.ok,
         winner=best.trial if best else None,
         epochs=best.epoch if best else None,
-        train_images=todo.train,
-        val_images=todo.val,
-        test_images=todo.test,
+        train_images=len(splits.train),
+        val_images=len(splits.val),
+        test_images=len(splits.test),
     )
 
 
@@ -208,6 +209,7 @@ def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
         if overwrite and (folder / SWEEP_FILE).is_file():
             drop(folder, "*")
         folder.mkdir(parents=True, exist_ok=True)
+        drop_parts(folder)  # of a run that was killed before it had written anything
         if any(folder.iterdir()):
             raise FileExistsError(folder)
         with aside(folder / SWEEP_FILE) as part, part.open("w", encoding="utf-8") as file:
@@ -222,8 +224,12 @@ def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
     return folder
 
 
-def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> Path:
-    """Decode and compute what is not kept yet, then make the folder, unless it is gone on with, and return it."""
+def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> tuple[Path, Splits]:
+    """Decode and compute what is not kept yet, then make the folder, unless it is gone on with.
+
+    Returns:
+        the folder, and the splits of the images that could be decoded.
+    """
     progress.stage(f"opening the images of {todo.sweep.data.root}")
     data = todo.trials[0].recipe.data(lambda done, total: progress.count("images decoded", done, total))
     if todo.fresh:
@@ -245,7 +251,7 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> P
             keep_settings(folder, todo.settings, todo.split_digest)
         if data.skipped:
             write_skipped(folder, todo.sweep.name, data.skipped)
-    return folder
+    return folder, data.splits
 
 
 def _trial_config(spec: TrialSpec, todo: Plan) -> dict[str, Any]:

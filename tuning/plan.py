@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from data_utils.caches import cache_dir
 from data_utils.errors import InputError
-from data_utils.places import exists, is_s3, matching, shown, under
+from data_utils.places import PART, exists, is_s3, matching, shown, under
 from data_utils.prepared import open_folder
 from data_utils.splits import Splits
 from trainables.architectures import MIN_IMAGE_SIZE
@@ -260,7 +260,10 @@ def _name_problems(sweep: Sweep, overwrite: bool) -> list[str]:
     try:
         if is_s3(sweep.storage):
             check_place(sweep.place)
-        there = any(place != under(sweep.place, DRIVER) for place in matching(sweep.place, "*"))
+        found = (place for place in matching(sweep.place, "*") if place != under(sweep.place, DRIVER))
+        there = any(
+            not place.endswith(PART) for place in found
+        )  # a run killed at its first file leaves a part
         ours = exists(under(sweep.place, SWEEP_FILE))
     except InputError as error:
         return [f"{error.subject}: {problem}" for problem in error.problems]

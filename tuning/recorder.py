@@ -85,6 +85,11 @@ class Recorder(tune.Callback):
         return len(self._ended) == len(self._specs)
 
     @property
+    def any_failed(self) -> bool:
+        """Whether a trial failed for good, in this process; a resume tries it again."""
+        return bool(self._errors)
+
+    @property
     def epochs(self) -> list[EpochRow]:
         """The rows of all epochs, by trial and epoch."""
         return [row for spec in self._specs for row in self._epochs[spec.index]]
