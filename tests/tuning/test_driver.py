@@ -257,7 +257,7 @@ def test_an_interrupt_keeps_the_rows_and_retrains_nothing(tmp_path: Path) -> Non
 def test_a_retrain_that_fails_loses_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A seed whose task dies is an end of its own; the other's test stands."""
     sweep = sample_sweep(tmp_path, retrain={"seeds": [0, 1]}, search={"points": [{"lr": 0.01}]})
-    monkeypatch.setattr("tuning.driver.retrain", dies_with_seed_one)
+    monkeypatch.setattr("tuning.retraining.retrain", dies_with_seed_one)
     result = run(sweep)
     assert not result.ok
     kept, failed = result.retrained
