@@ -60,7 +60,7 @@ def tables(draw: st.DrawFn, table: pa.Table) -> pa.Table:
 def _cast(column: pa.ChunkedArray, to: pa.DataType) -> pa.ChunkedArray:
     try:
         return column.cast(to, safe=False)
-    except (pa.ArrowException, NotImplementedError):
+    except (pa.ArrowException, NotImplementedError):  # Arrow has no such cast: the type alone is foreign then
         return pa.nulls(len(column), to)
 
 
