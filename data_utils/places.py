@@ -87,6 +87,11 @@ def parent(place: str) -> str:
     return address.rpartition("/")[0] + mark + query
 
 
+def basename(place: str) -> str:
+    """Return the last part of a place."""
+    return _path(place).rpartition("/")[2]
+
+
 def opened(place: str, patient: bool = True) -> tuple[FileSystem, str]:
     """Return a place's file system and its path there.
 
@@ -152,7 +157,7 @@ def fetched(place: str) -> Iterator[Path]:
         yield Path(place)
         return
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder, _name(place))
+        copy = Path(folder, basename(place))
         fetch(place, copy)
         yield copy
 
@@ -196,7 +201,7 @@ def written(place: str, patient: bool = True) -> Iterator[Path]:
             yield part
         return
     with tempfile.TemporaryDirectory() as folder:
-        part = Path(folder, _name(place))
+        part = Path(folder, basename(place))
         yield part
         send(part, place, patient)
 
@@ -281,10 +286,6 @@ def _info(place: str) -> FileInfo:
 
 def _path(place: str) -> str:
     return _split(place)[0] if is_s3(place) else place
-
-
-def _name(place: str) -> str:
-    return _path(place).rpartition("/")[2]
 
 
 def _split(place: str) -> tuple[str, str | None, str | None]:

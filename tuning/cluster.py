@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import RayTaskError
 
 from data_utils.errors import InputError
+from tuning.ray_log import without_tracebacks
 
 Arguments = ParamSpec("Arguments")
 Item = TypeVar("Item")
@@ -55,6 +56,7 @@ def start() -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
         )
+    without_tracebacks()
 
 
 def machines() -> list[Machine]:

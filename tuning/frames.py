@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from data_utils.errors import InputError
-from data_utils.places import is_folder, is_s3, opened, shown, under, walk
+from data_utils.places import basename, is_folder, is_s3, opened, shown, under, walk
 from tuning.remote import place_given, reading
 from tuning.table_rules import check_values
 
@@ -199,7 +199,7 @@ def _find(root: str, tables: Iterable[str], sweep: str | None, path: str) -> dic
     found: dict[str, list[str]] = {table: [] for table in names.values()}
     others: list[str] = []
     for folder, held in walk_sweeps(root, names):
-        name = shown(folder).rpartition("/")[2] if is_s3(folder) else Path(folder).resolve().name
+        name = basename(folder) if is_s3(folder) else Path(folder).resolve().name
         if sweep is None or fnmatchcase(name, sweep):
             for file in held:
                 found[names[file]].append(under(folder, file))

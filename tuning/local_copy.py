@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from data_utils.errors import InputError
-from data_utils.places import exists, fetch, files_below, is_s3, send, shown, under
+from data_utils.places import basename, exists, fetch, files_below, is_s3, send, shown, under
 from trainables.model_card import MODEL
 from tuning.frames import RAY_FOLDER
 from tuning.lease import DRIVER
@@ -32,7 +32,7 @@ def local_copy(path: str, *, names: tuple[str, ...] = (), but: tuple[str, ...] =
         return
     place = place_given(path)
     with tempfile.TemporaryDirectory() as above:
-        folder = Path(above, shown(place).rpartition("/")[2])
+        folder = Path(above, basename(place))
         with reading(place):
             found = names or files_below(place, leave_out=_NOT_READ)
             there = [name for name in found if not names or exists(under(place, name))]
@@ -53,7 +53,7 @@ def local_copy(path: str, *, names: tuple[str, ...] = (), but: tuple[str, ...] =
 def name_of(path: str) -> str:
     """Return the name of a run's folder, on a disk or at S3."""
     place = place_given(path)
-    return shown(place).rpartition("/")[2] if is_s3(place) else Path(place).resolve().name
+    return basename(place) if is_s3(place) else Path(place).resolve().name
 
 
 def report_of(path: str, out: Path | None) -> str:

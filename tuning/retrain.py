@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from data_utils.places import exists, written
+from data_utils.places import basename, exists, parent, under, written
 from trainables.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def retrain(
 
 def stop_file(checkpoint: str) -> str:
     """Return the place of the file whose being there asks a retrain to pause."""
-    return f"{checkpoint}.stop"
+    return under(parent(checkpoint), f"{basename(checkpoint)}.stop")
 
 
 def _keep(learner: "Learner", place: str) -> None:

@@ -12,6 +12,9 @@ class Told:
 
     def __init__(self, folder: Path, tracker: str):
         self._folder, self._file = folder / FOLDER, folder / FOLDER / f"told_{tracker}.txt"
+        self._sweep = _name(
+            self._folder
+        )  # here, since trackers have a thread each, and two would name it twice
 
     def __contains__(self, event: str) -> bool:
         try:
@@ -33,12 +36,14 @@ class Told:
 
         Not by the folder: one that is overwritten is another sweep, and one that is moved is the same.
         """
-        return "-".join([self._sweep(), *map(str, parts)])
+        return "-".join([self._sweep, *map(str, parts)])
 
-    def _sweep(self) -> str:
-        path = self._folder / "track_id"
-        if not path.exists():
-            self._folder.mkdir(exist_ok=True)
-            with aside(path) as part:
-                part.write_text(uuid.uuid4().hex, encoding="utf-8")
-        return path.read_text(encoding="utf-8")
+
+def _name(journal: Path) -> str:
+    """Return the name that a sweep's trackers know it by, made if it has none."""
+    path = journal / "track_id"
+    if not path.exists():
+        journal.mkdir(parents=True, exist_ok=True)
+        with aside(path) as part:
+            part.write_text(uuid.uuid4().hex, encoding="utf-8")
+    return path.read_text(encoding="utf-8")

@@ -1,7 +1,9 @@
 """A sweep's events on their way from Ray Tune to trackers of experiments: TensorBoard, MLflow, Weights & Biases."""
 
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,8 +31,7 @@ HASTY_SECONDS = 5.0
 
 def tensorboard(sweep: Sweep) -> list[tune.Callback]:
     """Return a callback for TensorBoard's event files, if the sweep wants them."""
-    # Ray leaves it untyped
-    return [EventFiles()] if sweep.track.tensorboard else []  # type: ignore[no-untyped-call]
+    return [EventFiles()] if sweep.track.tensorboard else []
 
 
 class EventFiles(TBXLoggerCallback):
@@ -39,10 +40,28 @@ class EventFiles(TBXLoggerCallback):
     A thread writes the events within half a minute, and a trial's end all of them.
     """
 
+    def __init__(self) -> None:
+        with _hidden(
+            "torch", "boto3"
+        ):  # which tensorboardX imports where it can, for seconds, to no use here
+            super().__init__()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+
     def log_trial_start(self, trial: Trial) -> None:
         """Open a trial's file."""
         super().log_trial_start(trial)
         self._trial_writer[trial].flush = _later
+
+
+@contextmanager
+def _hidden(*modules: str) -> Iterator[None]:
+    """Let modules that are not imported yet pass for not installed."""
+    absent = [name for name in modules if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None, as the import system takes it
+    try:
+        yield
+    finally:
+        for name in absent:
+            del sys.modules[name]
 
 
 def _later() -> None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from data_utils.errors import InputError
-from data_utils.places import endpoint_and_region, exists, fetched, is_s3, parent, shown, under
+from data_utils.places import basename, endpoint_and_region, exists, fetched, is_s3, parent, shown, under
 from tuning.config import Sweep, load_sweep
 from tuning.ending import ENDING, read_ending
 from tuning.files import drop_parts
@@ -35,7 +35,7 @@ def unfinished(run: str) -> Sweep | None:
                 if not is_s3(place):
                     drop_parts(Path(place))
                 return None
-        name = shown(place).rpartition("/")[2]
+        name = basename(place)
         given = {"storage": shown(parent(place)), "name": name}
         endpoint, region = endpoint_and_region(place)
         server = [f"s3={json.dumps({'endpoint': endpoint, 'region': region})}"] if is_s3(place) else []

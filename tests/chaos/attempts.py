@@ -10,11 +10,11 @@ from random import Random
 
 import psutil
 
-from data_utils.sample import write_sample
 from tests.chaos import victims
 from tests.chaos.kills import Kill
 from tests.chaos.stages import ORDER, Stage, stage
 from tests.chaos.victims import Victim
+from tests.few_digits import write_digits
 from tuning.ending import ENDING
 from tuning.journal import FOLDER as JOURNAL
 
@@ -70,13 +70,7 @@ class Story:
 
 def write_images(place: Path) -> Path:
     """Write the images that all sweeps of a run see, and return their folder."""
-    root = write_sample(place / "digits")
-    for listed in root.glob("*.txt"):
-        listed.unlink()
-    for image in sorted(root.rglob("*.jpg")):
-        if int(image.stem.removeprefix("image_")) > IMAGES:
-            image.unlink()
-    return root
+    return write_digits(place / "digits", IMAGES)
 
 
 def live_through(

@@ -18,12 +18,14 @@ from rich.console import Console
 from trainables.toy import ToyTrainable
 from tuning import cluster
 from tuning.config import Sweep
+from tuning.interrupts import Interrupts
 from tuning.journal import Journal
 from tuning.live_tables import LiveTables
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import make_stopper
 from tuning.results import write_epochs, write_trials
+from tuning.retries import Retries
 from tuning.space import trial_specs
 from tuning.track import tensorboard
 from tuning.trials import CheckpointDropper, run_trials
@@ -66,11 +68,15 @@ def ours(folder: Path, trials: int, epochs: int, started: Started) -> None:
     specs = trial_specs(sweep)
     recorder = Recorder(sweep, specs)
     sweep.folder.mkdir()
-    with Progress(Console(quiet=True), specs, epochs, recorder) as progress:
+    with (
+        Progress(Console(quiet=True), specs, epochs, recorder) as progress,
+        Interrupts(progress.warn) as interrupts,
+    ):
         keeping = [
-            Journal(sweep.folder, recorder),
-            LiveTables(sweep.folder, recorder),
+            Journal(sweep.folder, recorder, interrupts),
+            LiveTables(sweep.folder, recorder, progress.warn),
             CheckpointDropper(sweep.folder),
+            Retries(progress.warn, interrupts),
         ]
         run_trials(
             ToyTrainable,
@@ -81,6 +87,8 @@ def ours(folder: Path, trials: int, epochs: int, started: Started) -> None:
             max_concurrent=None,
             stopper=make_stopper(sweep.stop),
             callbacks=[recorder, *keeping, *tensorboard(sweep), progress, started],
+            max_failures=sweep.faults.max_failures,
+            interrupts=interrupts,
         )
     write_epochs(sweep.folder, recorder.epochs)
     write_trials(sweep.folder, recorder.trials())

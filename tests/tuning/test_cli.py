@@ -9,7 +9,11 @@ import torch
 from safetensors.torch import save_file
 
 from tests.conftest import Run
+from tests.few_digits import few_digits
+from tuning.config import load_sweep
+from tuning.driver import run
 
+ROOT = Path(__file__).parents[2]
 QUICKSTART = "experiments/quickstart.yaml"
 SHORT = ("--set", "train.max_epochs=1", "--set", "model.hidden=16")
 
@@ -91,8 +95,9 @@ def test_an_existing_name_is_refused_unless_overwritten(
 
 def test_when_every_trial_diverges_it_exits_with_1_and_keeps_the_rows(upsweep: Run, tmp_path: Path) -> None:
     """A clear message, no traceback."""
+    few = ("--set", f"data.root={few_digits()}", "--set", "data.batch_size=10")
     points = "search.points=[{lr: 1e25}]"
-    done = upsweep("run", QUICKSTART, *SHORT, "--set", points, "--storage", tmp_path)
+    done = upsweep("run", QUICKSTART, *SHORT, *few, "--set", points, "--storage", tmp_path)
     assert done.returncode == 1
     assert "no winner: every trial diverged" in done.stdout
     assert "Traceback" not in done.stderr
@@ -102,23 +107,21 @@ def test_when_every_trial_diverges_it_exits_with_1_and_keeps_the_rows(upsweep: R
     }
 
 
+@pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize(
     "settings",
     [("model.arch=vgg11", "model.hidden=256"), ("model.freeze=classifier",)],
     ids=["vgg11", "classifier"],
 )
-def test_the_quickstart_with_another_network(
-    upsweep: Run, tmp_path: Path, images: Path, settings: tuple[str, ...]
-) -> None:
+def test_the_quickstart_with_another_network(tmp_path: Path, images: Path, settings: tuple[str, ...]) -> None:
     """Each ends with its four tables; on few images, since VGG11 takes its time."""
-    points = "search.points=[{lr: 0.001}]"
     overrides = [
-        part
-        for setting in (f"data.root={images}", "train.max_epochs=1", points, *settings)
-        for part in ("--set", setting)
+        f"data.root={images}",
+        f"storage={tmp_path}",
+        "train.max_epochs=1",
+        "search.points=[{lr: 0.001}]",
     ]
-    done = upsweep("run", QUICKSTART, *overrides, "--storage", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert run(load_sweep(ROOT / QUICKSTART, [*overrides, *settings])).ok
     assert len(list((tmp_path / "quickstart").glob("*.parquet"))) == 4
 
 
@@ -186,6 +189,7 @@ def test_lists_that_do_not_fit(upsweep: Run, tmp_path: Path, images: Path) -> No
     assert "train.txt:3: class 'dog' has no folder" in message
 
 
+@pytest.mark.usefixtures("local_ray")
 def test_images_that_cannot_be_decoded(upsweep: Run, tmp_path: Path, images: Path) -> None:
     """All at once; `on_bad_image=skip` leaves them out and records which."""
     whole = (images / "ant" / "1.jpg").read_bytes()
@@ -196,16 +200,9 @@ def test_images_that_cannot_be_decoded(upsweep: Run, tmp_path: Path, images: Pat
     assert "ant/1.jpg: " in message
     assert "bee/2.jpg: " in message
     assert "data.on_bad_image=skip" in message
-    skip = [
-        "--set",
-        f"data.root={images}",
-        "--set",
-        "data.on_bad_image=skip",
-        "--set",
-        "search.points=[{lr: 0.001}]",
-    ]
-    done = upsweep("run", QUICKSTART, *SHORT, *skip, "--storage", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+    few = ["train.max_epochs=1", "model.hidden=16", "search.points=[{lr: 0.001}]"]
+    skip = [f"data.root={images}", f"storage={tmp_path}", "data.on_bad_image=skip", *few]
+    assert run(load_sweep(ROOT / QUICKSTART, skip)).ok
     skipped = pd.read_parquet(tmp_path / "quickstart" / "skipped.parquet")
     assert skipped["path"].tolist() == ["ant/1.jpg", "bee/2.jpg"]
 

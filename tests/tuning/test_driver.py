@@ -18,6 +18,7 @@ from data_utils.errors import InputError
 from data_utils.normalization import Normalization
 from data_utils.pixel_source import PixelSource
 from data_utils.prepared import prepare
+from tests.few_digits import few_digits
 from trainables.learner import Learner
 from trainables.metrics import PROFILE
 from trainables.models import build
@@ -38,10 +39,10 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 
 def sample_sweep(storage: Path, **changes: Any) -> Sweep:
-    """Return a short sweep of the sample."""
+    """Return a short sweep of a little of the sample."""
     values: dict[str, Any] = {
         "name": "short",
-        "data": {"root": "sample", "resize": 64, "image_size": 64, "batch_size": 100},
+        "data": {"root": str(few_digits()), "resize": 64, "image_size": 64, "batch_size": 10},
         "model": {"arch": "alexnet", "hidden": 16, "init": "kaiming"},
         "train": {"max_epochs": 2},
         "search": {"points": [{"lr": 0.01}, {"lr": 1e25}, {"lr": 0.001}]},
@@ -129,7 +130,7 @@ def test_the_model_is_saved_with_what_it_takes_to_use_it(short: Path) -> None:
     """Built from its card and loaded, it gives the recorded test accuracy."""
     card = json.loads((short / "model.json").read_text())
     assert card["precision"] == used_precision("auto", torch.device("cpu"))
-    frames, data = load(short), prepare("sample", resize=card["transform"]["resize"])
+    frames, data = load(short), prepare(str(few_digits()), resize=card["transform"]["resize"])
     assert card["classes"] == data.classes
     model = build(card["arch"], len(card["classes"]), short / "model.safetensors", hidden=card["hidden"])
     normalization = Normalization(card["transform"]["mean"], card["transform"]["std"])
@@ -160,8 +161,8 @@ def test_a_diverged_trial_keeps_its_rows_and_another_wins(short: Path) -> None:
     assert frames.predictions is not None
     assert frames.trials["outcome"].tolist() == ["completed", "diverged", "completed"]
     assert frames.test["trial"].item() in (0, 2)
-    assert frames.test["train_images"].item() == 1201
-    assert len(frames.predictions) == frames.predictions["path"].nunique() == 596
+    assert frames.test["train_images"].item() == 80
+    assert len(frames.predictions) == frames.predictions["path"].nunique() == 40
     right = (frames.predictions["label"] == frames.predictions["predicted"]).mean()
     assert frames.test["test_accuracy"].item() == pytest.approx(right)
 

@@ -132,9 +132,8 @@ search: {points: [{lr: 0.01}]}
 """
 
 
-@pytest.mark.parametrize(("signals", "words"), [(1, "nothing was retrained"), (2, "")])
-@pytest.mark.parametrize("command", ["run", "study"])
-def test_the_command_says_how_to_go_on(command: str, signals: int, words: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("command", "signals"), [("study", 1), ("run", 2)])
+def test_the_command_says_how_to_go_on(command: str, signals: int, tmp_path: Path) -> None:
     """Exit 130, at the first interrupt and at the second."""
     root = write_images(tmp_path / "images")
     (tmp_path / "sweep.yaml").write_text(SWEEP.replace("images", str(root), 1))
@@ -159,5 +158,4 @@ def test_the_command_says_how_to_go_on(command: str, signals: int, words: str, t
     assert running.returncode == 130, said
     again = f"upsweep resume {folder}" if command == "run" else " ".join(typed[:-1])
     assert f"go on with: {again}\n" in said
-    assert (words if command == "run" else "") in said
     assert "Traceback" not in said

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +17,11 @@ import pytest
 from data_utils.errors import InputError
 from data_utils.sealed_json import sealed
 from tests.conftest import Run
+from tests.few_digits import few_digits
 from trainables.classifier import CHECKPOINT, RESULTS
 from trainables.metrics import PROFILE
 from tuning.config import load_sweep
+from tuning.driver import run
 from tuning.journal import FOLDER as JOURNAL
 from tuning.journal import checkpoints
 from tuning.pinned import check_settings, keep_settings, nothing_was_run
@@ -27,10 +30,10 @@ from tuning.results import load
 from tuning.space import trial_specs
 
 SWEEP = """name: killed
-data: {root: sample, resize: 64, image_size: 64, batch_size: 100}
-model: {arch: alexnet, hidden: 16, init: kaiming}
-train: {max_epochs: 5}
-search: {points: [{lr: 0.01, step_size: 3}, {lr: 0.01, step_size: 4}]}
+data: {root: ROOT, resize: 64, image_size: 64, batch_size: 10}
+model: {arch: alexnet, hidden: 64, init: kaiming}
+train: {max_epochs: 10}
+search: {points: [{lr: 0.001, step_size: 6}, {lr: 0.001, step_size: 8}]}
 faults: {checkpoint_seconds: 1.0e-6}
 """
 TIMES = {
@@ -45,24 +48,24 @@ TIMES = {
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the sweep file."""
     file = tmp_path_factory.mktemp("sweep") / "sweep.yaml"
-    file.write_text(SWEEP)
+    file.write_text(SWEEP.replace("ROOT", str(few_digits())))
     return file
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(file: Path, upsweep: Run) -> Path:
+def uninterrupted(file: Path, local_ray: None) -> Path:
     """Run it without a break."""
-    done = upsweep("run", file, "--storage", file.parent / "whole")
-    assert done.returncode == 0, done.stderr
-    return file.parent / "whole" / "killed"
+    result = run(load_sweep(file, [f"storage={file.parent}/whole"]))
+    assert result.pick is not None
+    assert result.pick.epoch > 2, "the retrain must be long enough to be killed"
+    return result.folder
 
 
-def kill_when(there: Callable[[Path], bool], file: Path, storage: Path) -> Path:
-    """Run the sweep, kill its driver with SIGKILL as soon as its folder is as wanted, and return the folder."""
+def kill_when(there: Callable[[Path], bool], folder: Path, *arguments: str | Path) -> None:
+    """Start the command, and kill it with SIGKILL as soon as the sweep's folder is as wanted."""
     command = Path(sys.executable).with_name("upsweep")
-    folder = storage / "killed"
     with subprocess.Popen(
-        [command, "run", file, "--storage", storage], stdout=subprocess.DEVNULL, start_new_session=True
+        [command, *arguments], stdout=subprocess.DEVNULL, start_new_session=True
     ) as running:
         end = time.monotonic() + 300
         while not there(folder):
@@ -70,7 +73,6 @@ def kill_when(there: Callable[[Path], bool], file: Path, storage: Path) -> Path:
             assert time.monotonic() < end
             time.sleep(0.02)
         os.kill(running.pid, signal.SIGKILL)
-    return folder
 
 
 def trial_has_a_checkpoint(folder: Path) -> bool:
@@ -84,14 +86,46 @@ def retrain_has_begun(folder: Path) -> bool:
     return any((folder / JOURNAL).glob("retrain_*_0.pt"))
 
 
-@pytest.mark.parametrize("moment", [trial_has_a_checkpoint, retrain_has_begun])
-def test_a_resume_ends_as_a_run_without_a_break(
-    moment: Callable[[Path], bool], file: Path, uninterrupted: Path, upsweep: Run, tmp_path: Path
-) -> None:
+@dataclass
+class Resumed:
+    """What became of a sweep that was killed among its trials, lost half of two files, and was killed in its retrain."""
+
+    folder: Path
+    refused: subprocess.CompletedProcess[str]
+    """The first resume, to which the checkpoint that was cut short is an error."""
+    done: subprocess.CompletedProcess[str]
+    """The last one."""
+
+
+@pytest.fixture(scope="module")
+def resumed(file: Path, upsweep: Run, tmp_path_factory: pytest.TempPathFactory) -> Resumed:
+    """Do all that to it, with a cache of its own."""
+    place = tmp_path_factory.mktemp("killed")
+    folder = place / "killed"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("UPSWEEP_CACHE", str(place / "cache"))
+        kill_when(trial_has_a_checkpoint, folder, "run", file, "--storage", place)
+        (store,) = (place / "cache" / "pixels").glob("*.arrow")
+        newest = max(folder.glob(f"ray/trial_00000/checkpoint_*/{CHECKPOINT}"))
+        for cut in (store, newest):
+            os.truncate(cut, cut.stat().st_size // 2)
+        refused = upsweep("resume", folder)
+        (folder / JOURNAL / "checkpoint_00000.json").unlink()
+        kill_when(retrain_has_begun, folder, "resume", folder)
+        assert not (folder / "ended.json").exists()
+        return Resumed(folder, refused, upsweep("resume", folder))
+
+
+def test_a_checkpoint_cut_short_is_refused_with_a_remedy(resumed: Resumed) -> None:
+    """Never a silent restart."""
+    assert resumed.refused.returncode == 2
+    mark = resumed.folder / JOURNAL / "checkpoint_00000.json"
+    assert f"drop {mark}" in " ".join(resumed.refused.stderr.split())
+
+
+def test_a_resume_ends_as_a_run_without_a_break(resumed: Resumed, uninterrupted: Path) -> None:
     """All four tables and the model, times aside; and what only a resume needs is gone."""
-    folder = kill_when(moment, file, tmp_path)
-    assert not (folder / "ended.json").exists()
-    done = upsweep("resume", folder)
+    folder, done = resumed.folder, resumed.done
     assert done.returncode == 0, done.stdout + done.stderr
     for table, times in TIMES.items():
         ours, theirs = (getattr(load(path), table).drop(columns=times) for path in (folder, uninterrupted))
@@ -100,29 +134,6 @@ def test_a_resume_ends_as_a_run_without_a_break(
     left = {path.name for path in folder.iterdir()}
     assert left == {path.name for path in uninterrupted.iterdir()}
     assert not list(folder.rglob("checkpoint_*"))
-
-
-def test_a_checkpoint_and_the_pixels_cut_short_are_mended(
-    file: Path, uninterrupted: Path, upsweep: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The checkpoint is refused with a remedy, and the store decoded again; the result is as without either."""
-    monkeypatch.setenv("UPSWEEP_CACHE", str(tmp_path / "cache"))
-    folder = kill_when(trial_has_a_checkpoint, file, tmp_path)
-    (store,) = (tmp_path / "cache" / "pixels").glob("*.arrow")
-    newest = max(folder.glob(f"ray/trial_00000/checkpoint_*/{CHECKPOINT}"))
-    for cut in (store, newest):
-        os.truncate(cut, cut.stat().st_size // 2)
-    refused = upsweep("resume", folder)
-    assert refused.returncode == 2
-    remedy = folder / JOURNAL / "checkpoint_00000.json"
-    assert f"drop {remedy}" in " ".join(refused.stderr.split())
-    remedy.unlink()
-    done = upsweep("resume", folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "images decoded 1797/1797" in done.stdout
-    for table, times in TIMES.items():
-        ours, theirs = (getattr(load(path), table).drop(columns=times) for path in (folder, uninterrupted))
-        pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
 
 
 def test_a_kill_before_anything_was_run_is_gone_on_from(

@@ -8,6 +8,12 @@ from tests.trainables.test_classifier import RECIPE
 from tuning.retrain import Paused, Retrained, retrain, stop_file
 
 
+def test_a_pause_is_asked_for_beside_the_state() -> None:
+    """Wherever that is."""
+    assert stop_file("/runs/state.pt") == "/runs/state.pt.stop"
+    assert stop_file("s3://bucket/state.pt?region=r") == "s3://bucket/state.pt.stop?region=r"
+
+
 def test_a_pause_keeps_the_epochs_that_are_done(tmp_path: Path) -> None:
     """At the end of an epoch, though no checkpoint was due; one that is asked for before the first keeps nothing."""
     state = tmp_path / "state.pt"

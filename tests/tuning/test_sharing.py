@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from ray.tune.experiment import Trial
 
+from tests.few_digits import few_digits
 from tests.tuning.rows import curve
 from tuning.config import Sweep
 from tuning.driver import run
@@ -20,7 +21,7 @@ def sweep(points: list[dict[str, Any]], max_epochs: int = 200, **changes: Any) -
     """Return a sweep of small images over these points."""
     values: dict[str, Any] = {
         "name": "shared",
-        "data": {"root": "sample", "resize": 64, "image_size": 64, "batch_size": 100},
+        "data": {"root": str(few_digits()), "resize": 64, "image_size": 64, "batch_size": 10},
         "model": {"arch": "alexnet", "hidden": 16, "init": "kaiming"},
         "train": {"max_epochs": max_epochs},
         "search": {"points": points},

@@ -16,20 +16,21 @@ from data_utils.caches import working_folder
 from data_utils.errors import InputError
 from data_utils.places import exists, files_below, is_folder, read_bytes, s3_place, under
 from tests.conftest import Run
+from tests.few_digits import few_digits
 from tests.s3_server import S3Server
 from trainables.metrics import PROFILE
 from tuning.config import load_sweep
-from tuning.driver import claim_folder
+from tuning.driver import claim_folder, run
 from tuning.lease import lease
 from tuning.plan import plan
 from tuning.results import load
 from tuning.storage import stored
 
 SWEEP = """name: away
-data: {root: sample, resize: 64, image_size: 64, batch_size: 100}
-model: {arch: alexnet, hidden: 16, init: kaiming}
-train: {max_epochs: 5}
-search: {points: [{lr: 0.01, step_size: 3}, {lr: 0.01, step_size: 4}]}
+data: {root: ROOT, resize: 64, image_size: 64, batch_size: 10}
+model: {arch: alexnet, hidden: 64, init: kaiming}
+train: {max_epochs: 10}
+search: {points: [{lr: 0.001, step_size: 6}, {lr: 0.001, step_size: 8}]}
 faults: {checkpoint_seconds: 1.0e-6}
 """
 URL = "s3://bucket/runs"
@@ -45,7 +46,7 @@ TIMES = {
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the sweep file."""
     file = tmp_path_factory.mktemp("sweep") / "sweep.yaml"
-    file.write_text(SWEEP)
+    file.write_text(SWEEP.replace("ROOT", str(few_digits())))
     return file
 
 
@@ -84,12 +85,10 @@ def epochs_kept(place: str) -> int:
 
 
 def test_it_ends_as_one_on_a_disk_without_a_break(
-    ended: str, file: Path, upsweep: Run, tmp_path: Path
+    ended: str, file: Path, local_ray: None, tmp_path: Path
 ) -> None:
     """All four tables, times aside, the model and the files; what only a resume needs is gone."""
-    done = upsweep("run", file, "--storage", tmp_path)
-    assert done.returncode == 0, done.stderr
-    whole = tmp_path / "away"
+    whole = run(load_sweep(file, [f"storage={tmp_path}"])).folder
     for table, times in TIMES.items():
         ours, theirs = (getattr(load(path), table).drop(columns=times) for path in (f"{URL}/away", whole))
         pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
@@ -127,7 +126,7 @@ def test_the_plan_says_what_cannot_be_written(file: Path, s3: S3Server, tmp_path
     with pytest.raises(InputError, match=rf"storage s3://none/away: cannot be written at {s3.endpoint}, region us-east-1 .*bucket 'none' must be there"):  # fmt: skip
         plan(load_sweep(file, ["storage=s3://none"]))
     away = ["storage=s3://bucket/x", "s3={endpoint: 'http://127.0.0.1:1'}", f"data.root={tmp_path}/none"]
-    with pytest.raises(InputError, match=r"cannot be written at http://127\.0\.0\.1:1 ") as raised:
+    with pytest.raises(InputError, match=r"cannot be written at http://127\.0\.0\.1:1, region") as raised:
         plan(load_sweep(file, away))
     assert len(raised.value.problems) == 2
 

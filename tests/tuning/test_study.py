@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from data_utils.errors import InputError
+from tests.few_digits import few_digits
 from tuning.ending import ENDING, read_ending
 from tuning.results import load, load_study_rows
 from tuning.study import StudyResult, plan_study, run_study
@@ -18,7 +19,7 @@ from tuning.study_table import study_notes, study_table
 pytestmark = pytest.mark.usefixtures("local_ray")
 
 SWEEP = """name: first
-data: {root: sample, resize: 64, image_size: 64, batch_size: 100}
+data: {root: ROOT, resize: 64, image_size: 64, batch_size: 10}
 model: {arch: alexnet, hidden: 16, init: kaiming}
 train: {max_epochs: 3}
 resources: {cpus: auto}
@@ -42,7 +43,7 @@ figures:
 def loaded(folder: Path, *overrides: str) -> Study:
     """Return the study, in a folder of its own."""
     folder.mkdir(exist_ok=True)
-    (folder / "sweep.yaml").write_text(SWEEP)
+    (folder / "sweep.yaml").write_text(SWEEP.replace("ROOT", str(few_digits())))
     (folder / "study.yaml").write_text(STUDY)
     return load_study(folder / "study.yaml", list(overrides), "small", {"storage": str(folder / "runs")})
 

@@ -182,6 +182,13 @@ def test_tensorboard_files_hold_every_epoch(tmp_path: Path) -> None:
         assert sum(value.tag == "ray/tune/val_accuracy" for value in told) == epochs
 
 
+def test_event_files_do_without_torch() -> None:
+    """Whose import by tensorboardX would cost every start some seconds; and it can be imported afterwards."""
+    asked = "import sys; from tuning.track import EventFiles; EventFiles(); print('torch' in sys.modules); import torch"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
 def tensorboard_events(file: Path) -> list[Event]:
     """Return what an event file holds: records of a length, its checksum, the data, theirs."""
     data, place, events = file.read_bytes(), 0, []
