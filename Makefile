@@ -1,10 +1,11 @@
 # `make sweep` runs the main job on the embedded sample, `make test` the tests; both install first if need be.
+# `make test-slow` runs those that take minutes each; CI runs them, too.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: install sweep test check format
+.PHONY: install sweep test test-slow check format
 
 install: $(INSTALLED)
 
@@ -18,7 +19,10 @@ sweep: install
 	$(BIN)/upsweep run experiments/quickstart.yaml --overwrite
 
 test: install
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m 'not slow'
+
+test-slow: install
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m slow
 
 check: install
 	$(BIN)/ruff check

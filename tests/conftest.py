@@ -82,6 +82,24 @@ def upsweep(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Return what `upsweep` returns, but for a process of its own, whose imports take seconds."""
+    from tuning import cli
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        typed = ["upsweep", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", typed)
+        monkeypatch.chdir(Path(__file__).parents[1])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.app()
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess(typed, int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def local_ray() -> Iterator[None]:
     """Start Ray on this machine, for the tests that share it."""

@@ -313,9 +313,6 @@ def fetch(
 def main() -> None:
     """Run the command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("ray").setLevel(
-        logging.CRITICAL
-    )  # what a trial raised is told in our own words, with its place
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # KeyboardInterrupt, as at Ctrl-C
     app()
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.few_digits import few_digits
 from trainables.classifier import ClassifierTrainable
 from trainables.recipe import Recipe
 
@@ -17,9 +18,10 @@ RECIPE = Recipe(
 
 
 def config(**changes: Any) -> dict[str, Any]:
-    """Return a trial's configuration."""
+    """Return the configuration of a trial on few images."""
+    few = {"root": str(few_digits()), "batch_size": 10, "eval_batch_size": 30}
     return {
-        "recipe": asdict(replace(RECIPE, **changes)),
+        "recipe": asdict(replace(RECIPE, **few | changes)),
         "max_epochs": 3,
         "device": "cpu",
         "threads": 1,

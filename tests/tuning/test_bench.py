@@ -33,6 +33,7 @@ def test_the_papers_sizes_are_measured_unless_quick() -> None:
     assert Setting.of("x", "vgg11", False).batch_size == 32
 
 
+@pytest.mark.slow
 def test_what_can_be_tiny_runs_for_real(images: Path) -> None:
     """Every measure has its figures in order, and shares and ratios are positive."""
     setting = replace(

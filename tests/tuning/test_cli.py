@@ -58,46 +58,51 @@ def test_trials_parquet_is_what_pandas_reads(finished: tuple[subprocess.Complete
     assert trials["outcome"].tolist() == ["diverged", "completed"]
 
 
-def test_results_shows_a_sweep(upsweep: Run, finished: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+def test_results_shows_a_sweep(
+    in_process: Run, finished: tuple[subprocess.CompletedProcess[str], Path]
+) -> None:
     """Its trials with their outcomes, and its test; the folder above shows the same."""
     for path in (finished[1], finished[1].parent):
-        done = upsweep("results", path)
+        done = in_process("results", path)
         assert done.returncode == 0
         assert "diverged" in done.stdout
         assert "mean per class" in done.stdout
 
 
 def test_report_writes_one_file(
-    upsweep: Run, finished: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
+    in_process: Run, finished: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path
 ) -> None:
     """Of a sweep where it is told to, and of the folder above an overview; a folder without sweeps is named."""
     folder = finished[1]
     assert (folder / "report.html").is_file(), "the run writes it, too"
-    done = upsweep("report", folder, "--out", tmp_path / "one.html")
+    done = in_process("report", folder, "--out", tmp_path / "one.html")
     assert done.stdout == f"wrote {tmp_path}/one.html\n"
     assert "<h1>mine</h1>" in (tmp_path / "one.html").read_text()
-    assert upsweep("report", folder.parent).returncode == 0
+    assert in_process("report", folder.parent).returncode == 0
     assert 'href="mine/report.html"' in (folder.parent / "report.html").read_text()
     (tmp_path / "empty").mkdir()
-    assert "holds no sweep's tables" in said(upsweep("report", tmp_path / "empty"))
+    assert "holds no sweep's tables" in said(in_process("report", tmp_path / "empty"))
 
 
 def test_an_existing_name_is_refused_unless_overwritten(
-    upsweep: Run, finished: tuple[subprocess.CompletedProcess[str], Path]
+    in_process: Run, finished: tuple[subprocess.CompletedProcess[str], Path]
 ) -> None:
     """Nothing of it is lost by the refusal."""
     folder = finished[1]
     before = (folder / "trials.parquet").read_bytes()
-    done = upsweep("run", QUICKSTART, *SHORT, "--storage", folder.parent, "--name", "mine")
+    done = in_process("run", QUICKSTART, *SHORT, "--storage", folder.parent, "--name", "mine")
     assert "is there already; give another --name, or --overwrite to replace it" in said(done)
     assert (folder / "trials.parquet").read_bytes() == before
 
 
-def test_when_every_trial_diverges_it_exits_with_1_and_keeps_the_rows(upsweep: Run, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("local_ray")
+def test_when_every_trial_diverges_it_exits_with_1_and_keeps_the_rows(
+    in_process: Run, tmp_path: Path
+) -> None:
     """A clear message, no traceback."""
     few = ("--set", f"data.root={few_digits()}", "--set", "data.batch_size=10")
     points = "search.points=[{lr: 1e25}]"
-    done = upsweep("run", QUICKSTART, *SHORT, *few, "--set", points, "--storage", tmp_path)
+    done = in_process("run", QUICKSTART, *SHORT, *few, "--set", points, "--storage", tmp_path)
     assert done.returncode == 1
     assert "no winner: every trial diverged" in done.stdout
     assert "Traceback" not in done.stderr
@@ -125,9 +130,9 @@ def test_the_quickstart_with_another_network(tmp_path: Path, images: Path, setti
     assert len(list((tmp_path / "quickstart").glob("*.parquet"))) == 4
 
 
-def test_validate_says_what_would_be_done_and_does_nothing(upsweep: Run, tmp_path: Path) -> None:
+def test_validate_says_what_would_be_done_and_does_nothing(in_process: Run, tmp_path: Path) -> None:
     """Trials, classes, split sizes, resources, disk."""
-    done = upsweep("validate", QUICKSTART, "--storage", tmp_path / "runs")
+    done = in_process("validate", QUICKSTART, "--storage", tmp_path / "runs")
     assert done.returncode == 0
     assert "4 of at most 10 epochs" in done.stdout
     assert "601 train, 600 validation, 596 test" in done.stdout
@@ -137,65 +142,65 @@ def test_validate_says_what_would_be_done_and_does_nothing(upsweep: Run, tmp_pat
 
 
 def test_data_info_shows_the_cache(
-    upsweep: Run, finished: tuple[subprocess.CompletedProcess[str], Path]
+    in_process: Run, finished: tuple[subprocess.CompletedProcess[str], Path]
 ) -> None:
     """Where it is and what it holds."""
-    done = upsweep("data", "info")
+    done = in_process("data", "info")
     assert done.returncode == 0
     assert "cache: " in done.stdout
     assert "pixels" in done.stdout
 
 
-def test_data_sample_writes_a_folder_that_validates(upsweep: Run, tmp_path: Path) -> None:
+def test_data_sample_writes_a_folder_that_validates(in_process: Run, tmp_path: Path) -> None:
     """And refuses to write it twice."""
     folder = tmp_path / "digits"
-    assert upsweep("data", "sample", folder).returncode == 0
-    assert upsweep("validate", QUICKSTART, "--set", f"data.root={folder}").returncode == 0
-    assert "not an empty folder" in said(upsweep("data", "sample", folder))
+    assert in_process("data", "sample", folder).returncode == 0
+    assert in_process("validate", QUICKSTART, "--set", f"data.root={folder}").returncode == 0
+    assert "not an empty folder" in said(in_process("data", "sample", folder))
 
 
 # Bad input: each has its own message, and nothing is trained.
 
 
-def refused(upsweep: Run, storage: Path, *settings: str) -> str:
+def refused(in_process: Run, storage: Path, *settings: str) -> str:
     """Return what `run` says to these settings; no folder is made for the sweep."""
     overrides = [part for setting in settings for part in ("--set", setting)]
-    message = said(upsweep("run", QUICKSTART, *overrides, "--storage", storage / "runs"))
+    message = said(in_process("run", QUICKSTART, *overrides, "--storage", storage / "runs"))
     assert not (storage / "runs" / "quickstart").exists()
     return message
 
 
-def test_no_such_folder(upsweep: Run, tmp_path: Path) -> None:
+def test_no_such_folder(in_process: Run, tmp_path: Path) -> None:
     """Named, with the setting that names it."""
     assert f"{tmp_path}/none: no such folder; data.root names" in refused(
-        upsweep, tmp_path, f"data.root={tmp_path}/none"
+        in_process, tmp_path, f"data.root={tmp_path}/none"
     )
 
 
-def test_no_images(upsweep: Run, tmp_path: Path) -> None:
+def test_no_images(in_process: Run, tmp_path: Path) -> None:
     """Named, with what was looked for."""
     (tmp_path / "empty" / "ant").mkdir(parents=True)
     assert "empty: no images; expected class folders" in refused(
-        upsweep, tmp_path, f"data.root={tmp_path}/empty"
+        in_process, tmp_path, f"data.root={tmp_path}/empty"
     )
 
 
-def test_lists_that_do_not_fit(upsweep: Run, tmp_path: Path, images: Path) -> None:
+def test_lists_that_do_not_fit(in_process: Run, tmp_path: Path, images: Path) -> None:
     """A class without a folder and a missing image, both at once, with file and line."""
     (images / "train.txt").write_text("ant/0.jpg\nant/77.jpg\ndog/0.jpg\nbee/0.jpg\n")
     (images / "test.txt").write_text("cat/0.jpg\n")
-    message = refused(upsweep, tmp_path, f"data.root={images}")
+    message = refused(in_process, tmp_path, f"data.root={images}")
     assert "train.txt:2: listed image 'ant/77.jpg' is missing" in message
     assert "train.txt:3: class 'dog' has no folder" in message
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_images_that_cannot_be_decoded(upsweep: Run, tmp_path: Path, images: Path) -> None:
+def test_images_that_cannot_be_decoded(in_process: Run, tmp_path: Path, images: Path) -> None:
     """All at once; `on_bad_image=skip` leaves them out and records which."""
     whole = (images / "ant" / "1.jpg").read_bytes()
     (images / "ant" / "1.jpg").write_bytes(whole[:300])
     (images / "bee" / "2.jpg").write_text("no image")
-    message = refused(upsweep, tmp_path, f"data.root={images}")
+    message = refused(in_process, tmp_path, f"data.root={images}")
     assert "2 of 18 images" in message
     assert "ant/1.jpg: " in message
     assert "bee/2.jpg: " in message
@@ -207,14 +212,14 @@ def test_images_that_cannot_be_decoded(upsweep: Run, tmp_path: Path, images: Pat
     assert skipped["path"].tolist() == ["ant/1.jpg", "bee/2.jpg"]
 
 
-def test_an_empty_validation_split(upsweep: Run, tmp_path: Path, images: Path) -> None:
+def test_an_empty_validation_split(in_process: Run, tmp_path: Path, images: Path) -> None:
     """Named, with a remedy."""
     (images / "train.txt").write_text("ant/0.jpg\n")
     (images / "test.txt").write_text("cat/0.jpg\n")
-    assert "the validation split is empty" in refused(upsweep, tmp_path, f"data.root={images}")
+    assert "the validation split is empty" in refused(in_process, tmp_path, f"data.root={images}")
 
 
-def test_a_sweep_file_with_everything_wrong(upsweep: Run, tmp_path: Path) -> None:
+def test_a_sweep_file_with_everything_wrong(in_process: Run, tmp_path: Path) -> None:
     """Unknown key, wrong type and impossible value, all at once, each with its line."""
     path = tmp_path / "bad.yaml"
     path.write_text(
@@ -227,43 +232,43 @@ def test_a_sweep_file_with_everything_wrong(upsweep: Run, tmp_path: Path) -> Non
         "  gamma: -1\n"
         "search: {points: [{lr: 0.1}]}\n"
     )
-    message = said(upsweep("run", path, "--storage", tmp_path))
+    message = said(in_process("run", path, "--storage", tmp_path))
     assert "3 problems" in message
     assert "line 5: train.epochs: unknown key; did you mean 'max_epochs'?" in message
     assert "line 6: train.max_epochs: must be a whole number, but got 'many'" in message
     assert "line 7: train.gamma: must be more than 0" in message
 
 
-def test_a_weight_file_that_does_not_fit(upsweep: Run, tmp_path: Path) -> None:
+def test_a_weight_file_that_does_not_fit(in_process: Run, tmp_path: Path) -> None:
     """With both shapes."""
     path = tmp_path / "odd.safetensors"
     save_file({"features.0.weight": torch.zeros(2, 3, 11, 11)}, path)
-    message = refused(upsweep, tmp_path, f"model.weights={path}")
+    message = refused(in_process, tmp_path, f"model.weights={path}")
     assert "features.0.weight is (2, 3, 11, 11) in the file, (64, 3, 11, 11) in the network" in message
 
 
-def test_more_gpus_than_there_are(upsweep: Run, tmp_path: Path) -> None:
+def test_more_gpus_than_there_are(in_process: Run, tmp_path: Path) -> None:
     """With both numbers."""
-    message = refused(upsweep, tmp_path, "resources.gpus=64")
+    message = refused(in_process, tmp_path, "resources.gpus=64")
     assert "resources.gpus: a trial asks for 64 but the cluster has" in message
 
 
-def test_a_storage_that_cannot_be_written(upsweep: Run, tmp_path: Path) -> None:
+def test_a_storage_that_cannot_be_written(in_process: Run, tmp_path: Path) -> None:
     """A file stands where the folder should go."""
     (tmp_path / "file").write_text("")
-    message = said(upsweep("run", QUICKSTART, "--storage", tmp_path / "file" / "runs"))
+    message = said(in_process("run", QUICKSTART, "--storage", tmp_path / "file" / "runs"))
     assert f"storage: '{tmp_path}/file/runs' cannot be written" in message
 
 
-def test_an_unknown_data_set(upsweep: Run, tmp_path: Path) -> None:
+def test_an_unknown_data_set(in_process: Run, tmp_path: Path) -> None:
     """Named, with those there are."""
-    assert "no such data set; there is caltech101" in said(upsweep("data", "fetch", "imagenet", tmp_path))
+    assert "no such data set; there is caltech101" in said(in_process("data", "fetch", "imagenet", tmp_path))
 
 
-def test_problems_of_different_kinds_come_together(upsweep: Run, tmp_path: Path) -> None:
+def test_problems_of_different_kinds_come_together(in_process: Run, tmp_path: Path) -> None:
     """One attempt shows them all."""
     message = refused(
-        upsweep, tmp_path, f"data.root={tmp_path}/none", "resources.gpus=64", "data.image_size=32"
+        in_process, tmp_path, f"data.root={tmp_path}/none", "resources.gpus=64", "data.image_size=32"
     )
     for part in (
         "no such folder",

@@ -49,6 +49,7 @@ def assert_whole(folder: Path) -> None:
         read_sealed(entry)
 
 
+@pytest.mark.slow
 def test_a_sweep_ends_and_goes_on_when_there_is_space(small: Path, images: Path, upsweep: Run) -> None:
     """A checkpoint does not fit: exit 2 with the folder and what stands; with more space, a resume ends well."""
     (small / "sweep.yaml").write_text(SWEEP.replace("ROOT", str(images)))
@@ -65,6 +66,7 @@ def test_a_sweep_ends_and_goes_on_when_there_is_space(small: Path, images: Path,
     assert pq.read_table(folder / "trials.parquet")["epochs_run"].to_pylist() == [3, 3]
 
 
+@pytest.mark.slow
 def test_tables_that_do_not_fit_are_as_they_were(small: Path, images: Path, upsweep: Run) -> None:
     """The disk is full but for a few kB before any trial ends; nothing is torn."""
     (small / "sweep.yaml").write_text(SWEEP.replace("1.0e-6", "null").replace("ROOT", str(images)))

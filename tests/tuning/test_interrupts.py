@@ -68,6 +68,7 @@ def assert_same(ours: Path, theirs: Path) -> None:
         assert first.equals(second), table
 
 
+@pytest.mark.slow
 def test_an_interrupt_loses_no_epoch_that_was_reported(uninterrupted: SweepResult, tmp_path: Path) -> None:
     """Each trial that runs has a checkpoint of its last epoch; a resume ends as a run without a break."""
     sweep = few_images(tmp_path)
@@ -87,6 +88,7 @@ def test_an_interrupt_loses_no_epoch_that_was_reported(uninterrupted: SweepResul
     assert_same(again.folder, uninterrupted.folder)
 
 
+@pytest.mark.slow
 def test_a_retrain_that_is_terminated_keeps_its_state(uninterrupted: SweepResult, tmp_path: Path) -> None:
     """It says how to go on, and a resume runs no trial again."""
     sweep = few_images(tmp_path)
@@ -132,6 +134,7 @@ search: {points: [{lr: 0.01}]}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "signals"), [("study", 1), ("run", 2)])
 def test_the_command_says_how_to_go_on(command: str, signals: int, tmp_path: Path) -> None:
     """Exit 130, at the first interrupt and at the second."""

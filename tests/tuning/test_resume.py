@@ -172,7 +172,7 @@ def test_other_settings_are_refused_with_the_difference(file: Path, tmp_path: Pa
     check_settings(tmp_path, moved, todo.split_digest)
     edited = todo.settings | {"train": todo.settings["train"] | {"max_epochs": 9}}
     with pytest.raises(
-        InputError, match=r"other settings \(train\.max_epochs 5 -> 9, split_digest \w+ -> other\)"
+        InputError, match=r"other settings \(train\.max_epochs 10 -> 9, split_digest \w+ -> other\)"
     ):
         check_settings(tmp_path, edited, "other")
     shutil.rmtree(tmp_path / JOURNAL)

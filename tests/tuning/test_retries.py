@@ -178,6 +178,7 @@ def few_images(root: Path) -> dict[str, Any]:
     return {"root": str(write_images(root)), "resize": 64, "image_size": 64, "batch_size": 4}
 
 
+@pytest.mark.slow
 def test_killed_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real training: a trial from its checkpoint, one whose first epochs were another's, and one within the shared ones."""
     points = [{"lr": 0.01, "step_size": s} for s in (2, 3, 4)]
@@ -221,6 +222,7 @@ def retrained(folder: Path) -> Retrained:
     return end
 
 
+@pytest.mark.slow
 def test_a_retrain_whose_worker_dies_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the state it kept: the test is that of a retrain without a break."""
     whole = retrained(tmp_path / "whole")

@@ -84,6 +84,7 @@ def epochs_kept(place: str) -> int:
     return int(json.loads(read_bytes(mark))["epochs"]) if exists(mark) else 0
 
 
+@pytest.mark.slow
 def test_it_ends_as_one_on_a_disk_without_a_break(
     ended: str, file: Path, local_ray: None, tmp_path: Path
 ) -> None:
@@ -100,16 +101,18 @@ def test_it_ends_as_one_on_a_disk_without_a_break(
     assert not [name for name in left if "checkpoint_" in name]
 
 
+@pytest.mark.slow
 def test_no_key_is_written_down(ended: str) -> None:
     """Neither in our files nor in Ray's."""
     for name in files_below(ended):
         assert b"secret-of-a-test" not in read_bytes(under(ended, *name.split("/"))), name
 
 
+@pytest.mark.slow
 def test_commands_read_it_there(ended: str, upsweep: Run, tmp_path: Path, images: Path) -> None:
     """Tables, report, model; and what has ended is not gone on with."""
     shown = upsweep("results", URL, "--format", "csv")
-    assert shown.stdout.splitlines()[1].startswith("away,0,0.01,3,")
+    assert shown.stdout.splitlines()[1].startswith("away,0,0.001,6,")
     written = read_bytes(under(ended, "report.html"))
     assert upsweep("report", f"{URL}/away").stdout == f"wrote {URL}/away/report.html\n"
     assert abs(len(read_bytes(under(ended, "report.html"))) - len(written)) < 100
