@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 Kept = TypeVar("Kept")
 
+UNSENT = ".unsent"
+
 
 def cache_dir() -> Path:
     """Return `$UPSWEEP_CACHE`, else `upsweep` in the user's cache folder; the folder itself may not exist yet."""
@@ -35,6 +37,11 @@ def working_folder(place: str) -> Path:
 def lock_of(folder: Path) -> Path:
     """Return the file that who works in such a folder has locked."""
     return folder.parent / ".lock"
+
+
+def unsent_mark(folder: Path) -> Path:
+    """Return the file that is there while such a folder may hold what has not arrived elsewhere."""
+    return folder.parent / UNSENT
 
 
 def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]) -> Kept:
@@ -77,7 +84,7 @@ class CachedFile:
     """A file or folder of the cache."""
 
     kind: str
-    """`pixels`, `features`, `sample`, `working` copy of a run at S3, or `left over` from a process that was killed."""
+    """`pixels`, `features`, `sample`, `working` copy of a run that is at S3, or `left over` from a process that was killed."""
     path: Path
     bytes: int
     written: float
@@ -117,10 +124,10 @@ def clear_cache() -> int:
 
 
 def _is_left(folder: Path) -> bool:
-    """Return whether nobody works in a working folder."""
+    """Return whether nobody works in a working folder, and all of it is elsewhere, too."""
     try:
         with FileLock(lock_of(folder), timeout=0):
-            return folder.is_dir()
+            return folder.is_dir() and UNSENT not in folder.name and not unsent_mark(folder).exists()
     except Timeout:
         return False
 

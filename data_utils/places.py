@@ -16,6 +16,8 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from pyarrow.fs import FileInfo, FileSelector, FileSystem, FileType, LocalFileSystem
 
+from data_utils.errors import InputError
+
 SCHEME = "s3://"
 PART = ".part"
 """How the names of files end that are not whole yet."""
@@ -47,14 +49,35 @@ def s3_problem(url: str) -> str | None:
     return None
 
 
+def endpoint_problem(uri: str) -> str | None:
+    """Return what is wrong with the address of a server, or None; it may hold a secret."""
+    try:
+        parts = urlsplit(uri)
+        plain = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # a port that is no number
+        plain = False
+    if "@" in uri or not plain or parts.path.strip("/") or parts.query or parts.fragment:
+        return (
+            "must be a server's address alone, such as http://127.0.0.1:9000; keys come from AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY"
+        )
+    return None
+
+
 def s3_place(url: str, endpoint: str | None = None, region: str | None = None) -> str:
     """Return the place of an s3 address without problems.
 
     Args:
         endpoint: address of the server; by default `$AWS_ENDPOINT_URL_S3` or `$AWS_ENDPOINT_URL`, else Amazon's.
         region: by default `$AWS_REGION` or `$AWS_DEFAULT_REGION`, else what the server's client takes it to be.
+
+    Raises:
+        InputError: the environment gives no address of a server alone.
     """
-    endpoint = endpoint or _environment("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+    if endpoint is None:
+        endpoint = _environment("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+        if endpoint and (problem := endpoint_problem(endpoint)):
+            raise InputError("AWS_ENDPOINT_URL", [problem])
     region = region or _environment("AWS_REGION", "AWS_DEFAULT_REGION")
     given = {"endpoint": endpoint, "region": region}
     query = urlencode({key: value for key, value in given.items() if value})

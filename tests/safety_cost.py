@@ -14,7 +14,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from tuning.bench import interleaved
+from tuning.bench_figures import interleaved
 from tuning.results import load, processor_name
 
 SWEEP = """name: safety

@@ -16,19 +16,18 @@ def saying_how_to_go_on(folder: Path) -> Iterator[None]:
 
     Raises:
         KeyboardInterrupt: there was one.
-        InputError: the disk is full.
+        InputError: the disk is full, or the folder can no longer be written.
     """
     try:
         yield
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"interrupted; go on with: upsweep resume {folder}") from error
     except Exception as error:  # a full disk comes as an OSError, within Ray's errors, or as PyTorch's words
-        if not is_disk_full(error):
+        full = is_disk_full(error)
+        if not full and not isinstance(error, OSError):
             raise
         tables = sorted(path.name for path in folder.glob("*.parquet"))
         stands = ", ".join([*tables, *filter(None, [remains(folder)])]) or "nothing yet"
-        problem = (
-            f"the disk is full ({reason(str(error))}); what stands: {stands}; free some space, then go on with: "
-            f"upsweep resume {folder}"
-        )
+        said, remedy = ("the disk is full", "free some space") if full else ("cannot go on", "mend that")
+        problem = f"{said} ({reason(str(error))}); what stands: {stands}; {remedy}, then go on with: upsweep resume {folder}"
         raise InputError(str(folder), [problem]) from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 import typer
 
 from data_utils.errors import InputError
+from data_utils.places import is_s3
 from tuning.model_commands import models_app
 from tuning.terminal import INTERRUPTED
 from tuning.terminal import input_errors as _input_errors
@@ -80,7 +81,7 @@ def resume(
 
 @app.command()
 def clean(
-    folder: Annotated[Path, typer.Argument(help="The folder of a sweep.", show_default=False)],
+    folder: Annotated[str, typer.Argument(help="The folder of a sweep.", show_default=False)],
     yes: Annotated[
         bool, typer.Option("--yes", help="Even if it has not ended well: it cannot be gone on with after.")
     ] = False,
@@ -89,7 +90,12 @@ def clean(
     with _input_errors():
         from tuning.clean import clean as clean_sweep
 
-        freed = clean_sweep(_sweep_file(folder).parent, anyway=yes)
+        if is_s3(folder):
+            raise InputError(
+                folder,
+                ["is at S3, where a sweep that has ended well has been cleaned already; give a folder"],
+            )
+        freed = clean_sweep(_sweep_file(Path(folder)).parent, anyway=yes)
     _console().print(f"freed {freed / 1e6:.1f} MB of {folder}", soft_wrap=True, highlight=False)
 
 

@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError
 from data_utils.augment import parse_augmentation
 from data_utils.caches import working_folder
 from data_utils.errors import InputError, near
-from data_utils.places import is_s3, s3_place, s3_problem, under
+from data_utils.places import endpoint_problem, is_s3, s3_place, s3_problem, under
 from trainables.architectures import ARCHITECTURES, HIDDEN, has_hidden
 from tuning.plain_values import dotted
 from tuning.setting_problems import setting_problems
@@ -350,17 +350,8 @@ def _storage(text: str) -> str:
 
 
 def _endpoint(uri: str) -> str:
-    try:
-        parts = urlsplit(uri)
-        plain = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:  # a port that is no number
-        plain = False
-    if "@" in uri or not plain or parts.path.strip("/") or parts.query or parts.fragment:
-        raise PydanticCustomError(
-            "uri",
-            "must be a server's address alone, such as http://127.0.0.1:9000; keys come from AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY",
-        )
+    if problem := endpoint_problem(uri):
+        raise PydanticCustomError("uri", "{problem}", {"problem": problem})
     return uri.rstrip("/")
 
 

@@ -140,7 +140,7 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepRe
             result = SweepResult(folder, trials, winner, retrained, interrupted, tracking.missing, place)
             if not result.interrupted:
                 write_ending(folder, _ending(result, splits))
-            try_report(folder, progress.stage)
+            try_report(folder, progress.stage, place)
     if not result.interrupted and not result.failed:
         drop_journal(folder)
     return result
@@ -165,7 +165,7 @@ def _run_left(
     keeping = [
         Journal(folder, recorder, interrupts),
         LiveTables(folder, recorder, progress.warn),
-        CheckpointDropper(folder),
+        CheckpointDropper(folder, interrupts),
         Retries(progress.warn, interrupts),
     ]
     run_trials(
@@ -266,8 +266,12 @@ def _trial_config(spec: TrialSpec, todo: Plan) -> dict[str, Any]:
     }
 
 
-def try_report(folder: Path, say: Callable[[str], None]) -> None:
-    """Write the report; one that fails is told of, and no more, since it can be written any time from the tables."""
+def try_report(folder: Path, say: Callable[[str], None], place: str | None = None) -> None:
+    """Write the report; one that fails is told of, and no more, since it can be written any time from the tables.
+
+    Args:
+        place: of the folder's files, as a user would give it, if that is not the folder.
+    """
     from tuning.report import write_report  # after the trials: what plots takes a second to import
 
     say("writing the report")
@@ -275,4 +279,4 @@ def try_report(folder: Path, say: Callable[[str], None]) -> None:
         write_report(folder)
     except Exception as error:  # whatever it is, the sweep has been run and its rows are written
         logger.warning("why there is no report", exc_info=True)
-        say(f"no report: {error}; the tables are whole, and `upsweep report {folder}` tries again")
+        say(f"no report: {error}; the tables are whole, and `upsweep report {place or folder}` tries again")

@@ -47,7 +47,7 @@ class Interrupts:
 
         Args:
             what: will happen before the end, for the person who waits.
-            ask: called at once, within the signal's handler.
+            ask: called from a thread of its own, since it may have to wait for a server, and a second signal must not.
         """
         self._heeding = what, ask
         try:
@@ -59,7 +59,11 @@ class Interrupts:
         if self.requested or self._heeding is None:
             raise KeyboardInterrupt
         self.requested = True
-        what, ask = self._heeding
-        ask()
-        said = f"interrupted: {what}; once more to stop now"
-        threading.Thread(target=self._say, args=(said,), daemon=True).start()
+        threading.Thread(target=self._answer, args=self._heeding, daemon=True).start()
+
+    def _answer(self, what: str, ask: Callable[[], None]) -> None:
+        self._say(f"interrupted: {what}; once more to stop now")
+        try:
+            ask()
+        except OSError as error:
+            self._say(f"but this cannot be asked for ({error})")

@@ -12,6 +12,7 @@ from typing import Any
 
 from data_utils.errors import InputError
 from data_utils.places import exists, modified, read_bytes, remove, shown, under, write_bytes
+from tuning.remote import beside, reading
 
 DRIVER = "driver.json"
 """In a run's folder, as long as a driver works on it."""
@@ -19,6 +20,8 @@ SECONDS_BETWEEN = 10.0
 """From one beat to the next."""
 SECONDS_OF_GRACE = 60.0
 """After its last beat a driver is taken to be gone."""
+SECONDS_AT_THE_END = 2.0
+"""How long the end waits for a beat that is under way."""
 
 
 @contextmanager
@@ -30,19 +33,20 @@ def lease(
     Of two that start within the same second both may believe to have it: S3 knows no locks.
 
     Raises:
-        InputError: another driver has it.
+        InputError: another driver has it, or S3 cannot be reached.
     """
     mine = under(place, DRIVER)
-    _refuse_another(place, mine, grace)
+    with reading(place):
+        _refuse_another(place, mine, grace)
+        _beat(mine, patient=True)
     stopping = Event()
-    _beat(mine, patient=True)
     thread = Thread(target=_beat_on, args=(mine, stopping, seconds_between), name="lease", daemon=True)
     thread.start()
     try:
         yield
     finally:
         stopping.set()
-        thread.join()
+        thread.join(SECONDS_AT_THE_END)
         with suppress(OSError):  # where the server is away the beat grows old by itself
             remove(mine, patient=False)
 
@@ -58,7 +62,7 @@ def _refuse_another(place: str, mine: str, grace: float) -> None:
         return
     if beat.get("machine") == _machine() and not Path(f"/proc/{pid}").exists():
         return
-    probe = under(place, f"{DRIVER}.{os.getpid()}")
+    probe = beside(place)
     write_bytes(probe, b"")
     age = modified(probe) - before  # both by the server's clock, since two hosts' may differ
     remove(probe)
@@ -81,7 +85,7 @@ def _beat(mine: str, patient: bool) -> None:
         "host": platform.node(),
         "machine": _machine(),
         "pid": os.getpid(),
-        "beat": time.time(),
+        "beat": int(1000 * time.time()),  # of one length, so that no reader meets the start of a longer one
     }
     write_bytes(mine, json.dumps(beat).encode(), patient)
 

@@ -1,7 +1,7 @@
 """A run at S3 as a folder, for what reads a folder's files."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,8 +74,16 @@ def report_of(path: str, out: Path | None) -> str:
         return shown(place)
 
 
-def fetch_files(place: str, names: Iterable[str], folder: Path) -> None:
-    """Copy files of a run at S3 to a folder, by their names in it, making the folder."""
+def fetch_files(place: str, names: Collection[str], folder: Path) -> None:
+    """Copy files of a run at S3 to a folder, by their names in it, making the folder.
+
+    Raises:
+        InputError: a name leads out of the folder.
+    """
+    for name in names:
+        if any(part in ("", ".", "..") for part in name.split("/")):
+            problem = f"has a name that would lead out of the run's folder: {name!r}; remove it"
+            raise InputError(f"an object at {shown(place)}", [problem])
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         (file := folder / name).parent.mkdir(parents=True, exist_ok=True)

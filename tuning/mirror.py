@@ -5,10 +5,12 @@ removal waits its turn as well, so at no moment S3 holds less than a resume need
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from threading import Condition, Event, Thread
 from typing import NamedTuple
 
+from data_utils.caches import unsent_mark
 from data_utils.places import files_below, matching, remove, send, shown, under
 from tuning.lease import DRIVER
 
@@ -80,6 +82,8 @@ class Mirror:
         with self._changed:
             self._closing.set()
             self._changed.notify_all()
+        if arrived:
+            unsent_mark(self._folder).unlink(missing_ok=True)
         return arrived
 
     def _arrived(self, seconds: float) -> bool:
@@ -105,6 +109,8 @@ class Mirror:
                         f"storage: cannot be reached ({said}); the sweep goes on, and is sent when it can"
                     )
                 self.problem = said
+                with suppress(OSError):
+                    unsent_mark(self._folder).touch()
                 self._closing.wait(self._retry_seconds)
                 continue
             if self.problem is not None:

@@ -32,7 +32,7 @@ class Outcome(StrEnum):
     """It raised, or its worker died."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class EpochRow:
     """An epoch of a trial; the columns of `epochs.parquet`. Losses and accuracies are None where not finite."""
 

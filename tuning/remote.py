@@ -1,5 +1,6 @@
 """Runs at S3 as commands are given them: `s3://bucket/prefix/name`, the server and the keys from the environment."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 from data_utils.errors import InputError
 from data_utils.places import (
     SCHEME,
+    basename,
     endpoint_and_region,
     is_s3,
+    parent,
     remove,
     s3_place,
     s3_problem,
@@ -16,9 +19,7 @@ from data_utils.places import (
     under,
     write_bytes,
 )
-
-PROBE = ".probe"
-"""An object that is written to see whether it can be."""
+from tuning.disk_full import is_disk_full
 
 
 def place_given(path: str | Path) -> str:
@@ -41,12 +42,17 @@ def check_place(place: str) -> None:
     Raises:
         InputError: it cannot.
     """
-    probe = under(place, PROBE)
+    probe = beside(place)
     try:
         write_bytes(probe, b"", patient=False)
         remove(probe, patient=False)
     except OSError as error:
         raise _unreachable(place, "written", error) from error
+
+
+def beside(place: str) -> str:
+    """Return where to write an object, of this process, that is no part of a run: one that stays takes no name."""
+    return under(parent(place), f".{basename(place)}.{os.getpid()}.probe")
 
 
 @contextmanager
@@ -59,7 +65,7 @@ def reading(place: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if not is_s3(place):
+        if not is_s3(place) or is_disk_full(error):
             raise
         raise _unreachable(place, "read", error) from error
 

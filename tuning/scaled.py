@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from data_utils.places import basename, exists, fetched, is_s3, parent, under
 from tuning.frames import find_tables
 from tuning.results import TABLES
 from tuning.sweep_file import SWEEP_FILE, read_sweep_file
@@ -19,11 +20,13 @@ def scaled_notes(path: str | Path, sweep: str | None = None) -> list[str]:
         InputError: as `tuning.results.load`, or settings that cannot be read.
     """
     found = find_tables(path, TABLES, sweep)
-    folders = sorted({Path(file).parent for files in found.values() for file in files})
+    folders = sorted({parent(file) for files in found.values() for file in files})
     names: dict[str, list[str]] = {}
     for folder in folders:
-        if (folder / SWEEP_FILE).is_file():
-            scale = read_sweep_file(folder / SWEEP_FILE).values.get("scale")
+        if exists(settings := under(folder, SWEEP_FILE)):
+            with fetched(settings) as file:
+                scale = read_sweep_file(file).values.get("scale")
             if scale is not None:
-                names.setdefault(str(scale), []).append(folder.resolve().name)
+                name = basename(folder) if is_s3(folder) else Path(folder).resolve().name
+                names.setdefault(str(scale), []).append(name)
     return [f"{', '.join(of_scale)}: {scaled(scale)}" for scale, of_scale in names.items()]

@@ -5,6 +5,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from tuning.disk_full import is_disk_full
 from tuning.recorder import INDEX
 from tuning.sharing import Sharing
 
@@ -28,8 +29,13 @@ class PointSearch(Searcher):
         sharing = self._sharing
         for config in self._waiting:
             if sharing is None or sharing.may_start(config[INDEX]):
+                try:
+                    given = sharing.inherited(config[INDEX]) if sharing else None
+                except OSError as error:
+                    if is_disk_full(error):
+                        raise
+                    return None  # the storage is away for now
                 self._waiting.remove(config)
-                given = sharing.inherited(config[INDEX]) if sharing else None
                 return config if given is None else config | {SHARED: given._asdict()}
         return None
 

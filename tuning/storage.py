@@ -1,16 +1,18 @@
 """A run whose storage is at S3: worked on in a folder of the cache, which is mirrored, and fetched to go on with it."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from data_utils.caches import lock_of
+from data_utils.caches import UNSENT, lock_of, unsent_mark
 from data_utils.errors import InputError
 from data_utils.places import exists, files_below, is_s3, shown, under
 from tuning.config import Sweep
+from tuning.disk_full import is_disk_full
 from tuning.files import watched
 from tuning.frames import RAY_FOLDER
 from tuning.lease import DRIVER, lease
@@ -20,7 +22,10 @@ from tuning.remote import check_place, reading
 from tuning.sharing import FOLDER as SHARED
 from tuning.sweep_file import SWEEP_FILE
 
-_SECONDS_AFTER_AN_ERROR = 30.0
+SECONDS_AFTER_AN_ERROR = 30.0
+"""How long what is left is sent for when a run breaks off."""
+SECONDS_AFTER_AN_INTERRUPT = 5.0
+"""The same when somebody waits for the end."""
 _STATES = (".pt", ".pth")
 """What workers leave to each other, who read it where it is."""
 
@@ -34,7 +39,9 @@ def stored(sweep: Sweep, *, resume: bool, warn: Callable[[str], None]) -> Iterat
         warn: told when the server is away, and when it is back; from any thread.
 
     Raises:
-        InputError: the storage cannot be written, another driver works on the run, or not all has arrived in the end.
+        InputError: the storage cannot be written, or reached any more, another driver works on the run, or not all has
+            arrived in the end; of problems in the folder it tells where at S3 they are.
+        KeyboardInterrupt: as it came, with where at S3 to go on.
     """
     if not is_s3(sweep.storage):
         yield
@@ -42,14 +49,17 @@ def stored(sweep: Sweep, *, resume: bool, warn: Callable[[str], None]) -> Iterat
     place, folder = sweep.place, sweep.folder
     check_place(place)
     with _alone(place, folder), lease(place):
+        if (kept := _set_aside(folder)) is not None:
+            warn(f"storage: what a driver before could not send is kept in {kept}")
         with reading(place):
             there = _fetch_run(place, folder, resume)
         mirror = Mirror(folder, place, warn, there)
         try:
-            with watched(mirror):
+            with watched(mirror), _at_s3(folder, place):
                 yield
-        except BaseException:
-            mirror.close(_SECONDS_AFTER_AN_ERROR)
+        except BaseException as error:
+            hasty = isinstance(error, KeyboardInterrupt)
+            mirror.close(SECONDS_AFTER_AN_INTERRUPT if hasty else SECONDS_AFTER_AN_ERROR)
             raise
         if not mirror.close():
             problem = (
@@ -60,16 +70,49 @@ def stored(sweep: Sweep, *, resume: bool, warn: Callable[[str], None]) -> Iterat
 
 
 @contextmanager
+def _at_s3(folder: Path, place: str) -> Iterator[None]:
+    """Say of what ends a run, in place of the folder worked in, where at S3 it is."""
+    try:
+        yield
+    except InputError as error:
+        subject, *problems = (
+            text.replace(str(folder), shown(place)) for text in (error.subject, *error.problems)
+        )
+        raise InputError(subject, problems) from error
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(str(error).replace(str(folder), shown(place))) from error
+    except OSError as error:  # of S3, since the folder's are InputErrors
+        if is_disk_full(error):
+            raise
+        problem = f"is out of reach ({error}); once it is back, go on with: upsweep resume {shown(place)}"
+        raise InputError(f"storage {shown(place)}", [problem]) from error
+
+
+def _set_aside(folder: Path) -> Path | None:
+    """Move away a folder that holds what a driver could not send, and return where it is then; None if all was sent."""
+    mark = unsent_mark(folder)
+    if not (mark.exists() and folder.is_dir()):
+        return None
+    kept = folder.with_name(f"{folder.name}{UNSENT}_{time.strftime('%Y%m%d_%H%M%S')}")
+    folder.rename(kept)
+    mark.unlink()
+    return kept
+
+
+@contextmanager
 def _alone(place: str, folder: Path) -> Iterator[None]:
     lock = lock_of(folder)
-    lock.parent.mkdir(parents=True, exist_ok=True)
     try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=0):
             yield
     except Timeout as error:
         raise InputError(
             shown(place), ["another process on this machine works on it; wait for its end"]
         ) from error
+    except PermissionError as error:
+        problem = f"cannot be written ({error}); set UPSWEEP_CACHE to a folder that can"
+        raise InputError("the folder that the driver works in", [problem]) from error
 
 
 def _fetch_run(place: str, folder: Path, resume: bool) -> set[str]:

@@ -26,8 +26,9 @@ class Told:
         """Write down an event, which is one line."""
         try:
             self._folder.mkdir(exist_ok=True)
-            with self._file.open("a", encoding="utf-8") as file:
-                file.write(f"{event}\n")
+            before = self._file.read_text(encoding="utf-8") if self._file.exists() else ""
+            with aside(self._file) as part:
+                part.write_text(f"{before}{event}\n", encoding="utf-8")
         except OSError:
             return
 

@@ -91,13 +91,16 @@ def _attempt(place: str) -> tuple[str, str]:
 class CheckpointDropper(tune.Callback):
     """Drops a trial's checkpoints when it ends: they are for going on after a fault, and take half a gigabyte each.
 
-    Those of a trial that failed stay: a resume goes on from them.
+    Those of a trial that failed stay: a resume goes on from them. So do all once `interrupts` are broken off, as when a
+    trial's end could not be written down.
     """
 
-    def __init__(self, folder: Path):
-        self._folder = folder
+    def __init__(self, folder: Path, interrupts: Interrupts):
+        self._folder, self._interrupts = folder, interrupts
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Remove what is left of the trial's checkpoints, of this attempt and those before."""
+        if self._interrupts.broken:
+            return
         for pattern in checkpoint_patterns(trial.config[INDEX]):
             drop(self._folder, pattern)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from data_utils.errors import InputError
 from data_utils.places import (
     endpoint_and_region,
     exists,
@@ -121,3 +122,16 @@ def test_addresses_that_may_be_given(url: str, problem: str | None) -> None:
     assert (found is None) == (problem is None)
     assert (found or "").startswith(problem or "")
     assert "word" not in (found or "")
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:9000", "http://user:word@host", "http://host/path", "http://host:x"]
+)
+def test_a_server_that_the_environment_names_badly_is_refused(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Without repeating it, since it may hold a secret."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with pytest.raises(InputError, match="AWS_ENDPOINT_URL: must be a server's address alone") as raised:
+        s3_place("s3://bucket/x")
+    assert "word" not in str(raised.value)

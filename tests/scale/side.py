@@ -75,7 +75,7 @@ def ours(folder: Path, trials: int, epochs: int, started: Started) -> None:
         keeping = [
             Journal(sweep.folder, recorder, interrupts),
             LiveTables(sweep.folder, recorder, progress.warn),
-            CheckpointDropper(sweep.folder),
+            CheckpointDropper(sweep.folder, interrupts),
             Retries(progress.warn, interrupts),
         ]
         run_trials(

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from ray.tune.experiment import Trial
 
 from data_utils.sealed_json import read_sealed
 from tests.conftest import Run
 from tests.tuning.test_cli import said
 from tuning.disk_full import is_disk_full, says_disk_full
+from tuning.interrupts import Interrupts
+from tuning.recorder import INDEX
+from tuning.trials import CheckpointDropper
 
 SWEEP = """name: mine
 data: {root: ROOT, resize: 64, image_size: 64, batch_size: 9}
@@ -74,6 +78,19 @@ def test_tables_that_do_not_fit_are_as_they_were(small: Path, images: Path, upsw
     message = said(upsweep("run", small / "sweep.yaml", "--storage", small))
     assert "the disk is full" in message
     assert_whole(small / "mine")
+
+
+def test_checkpoints_stay_where_a_trials_end_could_not_be_written_down(tmp_path: Path) -> None:
+    """They are then all that a resume has of it."""
+    interrupts = Interrupts(print)
+    checkpoint = tmp_path / "ray" / "trial_00000" / "checkpoint_000000"
+    checkpoint.mkdir(parents=True)
+    trial, dropper = Trial("toy", config={INDEX: 0}, stub=True), CheckpointDropper(tmp_path, interrupts)
+    interrupts.break_off(OSError(errno.ENOSPC, "No space left on device"))
+    dropper.on_trial_complete(0, [], trial)
+    assert checkpoint.is_dir()
+    CheckpointDropper(tmp_path, Interrupts(print)).on_trial_complete(0, [], trial)
+    assert not checkpoint.exists()
 
 
 def test_a_full_disk_is_told_from_other_failures() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from data_utils.caches import unsent_mark
 from data_utils.places import files_below, read_bytes, s3_place, under, write_bytes
 from tests.s3_server import S3Server
 from tuning.files import aside, drop, watched
@@ -61,23 +62,27 @@ def test_what_workers_left_at_s3_alone_is_dropped_in_its_turn(tmp_path: Path, pl
 
 def test_a_server_that_comes_back_gets_everything(tmp_path: Path, place: str, s3: S3Server) -> None:
     """Writing never waits for it."""
-    mirror = Mirror(tmp_path, place, print)
+    folder = tmp_path / "run"
+    mirror = Mirror(folder, place, print)
     with watched(mirror):
         with s3.stopped():
             for number in range(50):
-                write(tmp_path / f"{number % 5}", str(number))
+                write(folder / f"{number % 5}", str(number))
         assert mirror.close()
+    assert not unsent_mark(folder).exists()
     assert [read_bytes(under(place, str(n))) for n in range(5)] == [b"45", b"46", b"47", b"48", b"49"]
 
 
 def test_a_server_that_stays_away_is_told_of_once_and_again_in_the_end(tmp_path: Path) -> None:
-    """The folder is whole all the same."""
+    """The folder is whole all the same, and a mark beside it says that it is the only one that is."""
     said: list[str] = []
-    mirror = Mirror(tmp_path, s3_place("s3://bucket/x", NOWHERE), said.append, retry_seconds=0.01)
+    folder = tmp_path / "run"
+    mirror = Mirror(folder, s3_place("s3://bucket/x", NOWHERE), said.append, retry_seconds=0.01)
     with watched(mirror):
-        write(tmp_path / "a", "a")
+        write(folder / "a", "a")
         assert not mirror.close(1.0)
     assert len(said) == 1
     assert said[0].startswith("storage: cannot be reached (")
     assert mirror.problem is not None
-    assert (tmp_path / "a").read_text() == "a"
+    assert (folder / "a").read_text() == "a"
+    assert unsent_mark(folder).exists()

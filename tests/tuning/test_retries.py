@@ -66,7 +66,7 @@ def run_failing(
     interrupts = Interrupts(said.append)
     keeping = [
         Journal(folder, recorder, interrupts),
-        CheckpointDropper(folder),
+        CheckpointDropper(folder, interrupts),
         Retries(said.append, interrupts),
     ]
     run_trials(

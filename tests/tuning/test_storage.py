@@ -12,14 +12,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from data_utils.caches import working_folder
+from data_utils.caches import cached, unsent_mark, working_folder
 from data_utils.errors import InputError
 from data_utils.places import exists, files_below, is_folder, read_bytes, s3_place, under
 from tests.conftest import Run
 from tests.few_digits import few_digits
 from tests.s3_server import S3Server
 from trainables.metrics import PROFILE
-from tuning.config import load_sweep
+from tuning.config import Sweep, load_sweep
 from tuning.driver import claim_folder, run
 from tuning.lease import lease
 from tuning.plan import plan
@@ -146,6 +146,42 @@ def test_a_name_in_use_is_refused_unless_it_is_to_be_overwritten(file: Path, s3:
         claim_folder(plan(sweep, overwrite=True), overwrite=True)
     assert files_below(sweep.place) == ["sweep.yaml"]
     assert sweep.folder == working_folder(sweep.place)
+
+
+def test_what_could_not_be_sent_is_never_removed(file: Path, s3: S3Server) -> None:
+    """The next driver moves it aside and says where; the cache counts it among nothing that may be dropped."""
+    sweep, said = load_sweep(file, ["storage=s3://bucket/unsent"]), list[str]()
+    with stored(sweep, resume=False, warn=said.append):
+        (sweep.folder / "row").write_text("the only one")
+    unsent_mark(sweep.folder).touch()
+    assert sweep.folder not in [entry.path for entry in cached()]
+    with stored(sweep, resume=False, warn=said.append):
+        assert not (sweep.folder / "row").exists()
+    (kept,) = sweep.folder.parent.glob("away.unsent_*")
+    assert (kept / "row").read_text() == "the only one"
+    assert said == [f"storage: what a driver before could not send is kept in {kept}"]
+    assert kept not in [entry.path for entry in cached()]
+    assert sweep.folder in [entry.path for entry in cached()]
+
+
+def test_what_ends_a_run_names_it_at_s3(file: Path, s3: S3Server) -> None:
+    """Its own words tell of the folder worked in, whose file is fetched again by the next resume."""
+    sweep = load_sweep(file, ["storage=s3://bucket/words"])
+    there, mark = "s3://bucket/words/away", sweep.folder / "journal" / "checkpoint_00000.json"
+    lost = InputError(str(sweep.folder), [f"drop {mark}"])
+    assert ended_by(lost, sweep) == f"{there}: drop {there}/journal/checkpoint_00000.json"
+    interrupted = KeyboardInterrupt(f"go on with: upsweep resume {sweep.folder}")
+    assert ended_by(interrupted, sweep) == f"go on with: upsweep resume {there}"
+    assert ended_by(OSError("timeout"), sweep) == (
+        f"storage {there}: is out of reach (timeout); once it is back, go on with: upsweep resume {there}"
+    )
+
+
+def ended_by(error: BaseException, sweep: Sweep) -> str:
+    """Return what is said of a run that this ended."""
+    with pytest.raises((InputError, KeyboardInterrupt)) as ended, stored(sweep, resume=False, warn=print):
+        raise error
+    return str(ended.value)
 
 
 def test_two_drivers_of_one_run_are_refused(file: Path, s3: S3Server) -> None:
