@@ -1,6 +1,6 @@
 """Questions to the tables, on curves whose answers are worked by hand."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -43,7 +43,7 @@ def write_curves(folder: Path, *curves: list[float | None], running: bool = Fals
 
 def epochs_of(*curves: list[float | None]) -> pd.DataFrame:
     """Return the epochs of trials with these accuracies."""
-    return pd.DataFrame([vars(row) for trial, values in enumerate(curves) for row in curve(trial, *values)])
+    return pd.DataFrame([asdict(row) for trial, values in enumerate(curves) for row in curve(trial, *values)])
 
 
 def test_the_best_trial_of_each_sweep(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Learning curves: which trial is which line, and where each ends."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_a_rate_that_has_underflowed_has_no_place_by_logarithm(
     """0.1 lies in the middle of its axis; with no other rate than 0 the axis is linear."""
     rows = [replace(row, lr=lr) for row, lr in zip(curve(0, 0.5, 0.5), rates, strict=True)]
     trial = trial_row(specs()[0], rows, sweep="s", stop=StopSettings(), max_epochs=2, worker=None, error=None)
-    epochs = pd.DataFrame([vars(row) for row in rows])
+    epochs = pd.DataFrame([asdict(row) for row in rows])
     trials = pd.DataFrame([{**vars(trial), "trial": 0, "outcome": str(trial.outcome)}])
     (plot,) = [one for one in curves(epochs, trials, styles([0])) if one.name == "curve-lr"]
     assert plot.figure.to_plotly_json()["layout"]["yaxis"].get("range") == axis
@@ -68,7 +68,7 @@ def test_a_rate_that_has_underflowed_has_no_place_by_logarithm(
 def test_a_long_table_is_thinned_and_says_so() -> None:
     """1,500 epochs are shown by every second, and each trial's last."""
     rows = [*curve(0, *[0.5] * 999), *curve(1, *[0.5] * 501)]
-    table = curves_table(pd.DataFrame([vars(row) for row in rows]))
+    table = curves_table(pd.DataFrame([asdict(row) for row in rows]))
     assert table.caption == "Learning curves, every 2 epochs; epochs.parquet has all"
     assert len(table.rows) == 499 + 1 + 250 + 1
     assert [cell.text for cell in table.rows[499]] == ["0", "999", "50.00 %", "1", "1", "0.1"]
