@@ -1,4 +1,4 @@
-"""`python -m tests.safety_cost [--repeats 10] [--epochs 60]`: how much longer a sweep takes for its checkpoints.
+"""`python -m tests.safety_cost [--repeats 10] [--epochs 20]`: how much longer a sweep takes for its checkpoints.
 
 The same sweep with a checkpoint every 60 s and without any, A B A B, after one of each that is not counted.
 """
@@ -48,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.safety_cost")
     parser.add_argument("--repeats", type=int, default=10, help="of each side")
     parser.add_argument(
-        "--epochs", type=int, default=60, help="of each trial; enough to take more than the period"
+        "--epochs", type=int, default=20, help="of each trial; enough to take more than the period"
     )
     parser.add_argument("--period", type=float, default=60.0, help="seconds between checkpoints")
     asked = parser.parse_args()
