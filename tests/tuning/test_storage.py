@@ -18,7 +18,8 @@ from data_utils.places import exists, files_below, is_folder, read_bytes, s3_pla
 from tests.conftest import Run
 from tests.few_digits import few_digits
 from tests.s3_server import S3Server
-from trainables.metrics import PROFILE
+from tests.tuning.test_resume import SWEEP as KILLED
+from tests.tuning.test_resume import TIMES
 from tuning.config import Sweep, load_sweep
 from tuning.driver import claim_folder, run
 from tuning.lease import lease
@@ -26,20 +27,8 @@ from tuning.plan import plan
 from tuning.results import load
 from tuning.storage import stored
 
-SWEEP = """name: away
-data: {root: ROOT, resize: 64, image_size: 64, batch_size: 10}
-model: {arch: alexnet, hidden: 64, init: kaiming}
-train: {max_epochs: 10}
-search: {points: [{lr: 0.001, step_size: 6}, {lr: 0.001, step_size: 8}]}
-faults: {checkpoint_seconds: 1.0e-6}
-"""
+SWEEP = KILLED.replace("name: killed", "name: away")
 URL = "s3://bucket/runs"
-TIMES = {
-    "epochs": ["seconds", "images_per_second"],
-    "trials": ["seconds", *PROFILE],
-    "test": [],
-    "predictions": [],
-}
 
 
 @pytest.fixture(scope="module")
