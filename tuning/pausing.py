@@ -14,13 +14,14 @@ class Pausing(FIFOScheduler):
     """Runs trials in their order; once an interrupt is requested, pauses each at its next epoch.
 
     Ray Tune takes a checkpoint of a trial that it pauses. A trial that has reported nothing since its last checkpoint,
-    or only epochs that were given to it, is not waited for.
+    or only epochs that were given to it, is not waited for; nor is one that began after the interrupt, since Ray Tune
+    gives the slot of each that pauses to the next that waits for one.
     """
 
     def __init__(self, interrupts: Interrupts):
         super().__init__()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
         self._interrupts = interrupts
-        self._trials: list[Trial] = []
+        self._running: list[Trial] = []
 
     def __getstate__(self) -> dict[str, Any]:
         """Give Ray, which pickles it with the experiment, nothing: handlers of signals are no state."""
@@ -33,16 +34,18 @@ class Pausing(FIFOScheduler):
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Start nothing more once there is to be an end."""
-        self._trials = tune_controller.get_trials()
-        ends = self._interrupts.requested or self._interrupts.broken
-        return None if ends else super().choose_trial_to_run(tune_controller)
+        if self._interrupts.requested or self._interrupts.broken:
+            return None
+        live: set[Trial] = tune_controller.get_live_trials()  # of thousands, those that have not ended
+        self._running = [trial for trial in live if trial.status == Trial.RUNNING]
+        return super().choose_trial_to_run(tune_controller)
 
     @property
     def over(self) -> bool:
         """Whether an interrupt is requested, and no trial has anything to lose; or all must end as it is."""
         if self._interrupts.broken:
             return True
-        return self._interrupts.requested and not any(map(_has_unsaved, self._trials))
+        return self._interrupts.requested and not any(map(_has_unsaved, self._running))
 
 
 class Endable(tune.Stopper):
