@@ -22,6 +22,7 @@ _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a relative path means the same in a worker as in the driver
     "RAY_AIR_NEW_OUTPUT": "0",  # with which Ray Tune would print tables of its own
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # with which the first Ctrl-C would end trials whatever they lose
+    "TUNE_MAX_PENDING_TRIALS_PG": "200",  # as for Ray's own grids; by default a searcher's workers start one by one
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no loggers but those the driver names
 }
 
