@@ -32,6 +32,14 @@ from tuning.trials import CheckpointDropper, run_trials
 
 FIRST = 10
 """Trials until everything is imported and started."""
+LONG = 0.4
+"""Seconds an epoch of the first trials lasts, one a slot: Ray Tune gives up a worker that is starting as soon as another
+worker can take its trial, so if all trials were over in no time it would be chance how many workers there ever are."""
+
+
+def seconds(index: int) -> float:
+    """Return how long an epoch of a trial lasts."""
+    return LONG if index < cluster.this_machine().cpus else 0.0
 
 
 class Started(tune.Callback):
@@ -80,7 +88,7 @@ def ours(folder: Path, trials: int, epochs: int, started: Started) -> None:
         ]
         run_trials(
             ToyTrainable,
-            [{INDEX: spec.index, "kind": "rise", "max_epochs": epochs} for spec in specs],
+            [{INDEX: i, "kind": "rise", "max_epochs": epochs, "seconds": seconds(i)} for i in range(trials)],
             folder=sweep.folder,
             cpus=1,
             gpus=0,
@@ -103,6 +111,7 @@ def plain(folder: Path, trials: int, epochs: int, started: Started) -> None:
             "kind": "rise",
             "max_epochs": epochs,
             INDEX: tune.grid_search(list(range(trials))),
+            "seconds": tune.sample_from(lambda config: seconds(config[INDEX])),
         },
         tune_config=tune.TuneConfig(reuse_actors=True),
         run_config=tune.RunConfig(
