@@ -36,10 +36,13 @@ def features(
     ],
     arch: Annotated[str | None, typer.Option(help="The network that WEIGHTS are of.")] = None,
     out: Annotated[Path, typer.Option(help="Parquet file to write.")] = Path("features.parquet"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that file if it is there.")] = False,
 ) -> None:
     """Write what a layer gives for each image: path, label and the numbers, flattened, as Parquet."""
     with input_errors(), _counting() as progress:
         _check_place(out)
+        if out.exists() and not overwrite:
+            raise InputError(str(out), ["is there already; name another with --out, or give --overwrite"])
         trained = _open(model, arch)
         from data_utils.pixel_store import PixelStore
         from data_utils.prepared import open_folder, refuse_bad
@@ -90,7 +93,8 @@ def predict(
             for name, places, row in zip(names, top, probabilities, strict=True)
         ]
     if form == "table":
-        output().print(as_table(found))
+        if found:
+            output().print(as_table(found))
     else:
         typer.echo(as_csv(found) if form == "csv" else as_json(found), nl=False)
     if bad:

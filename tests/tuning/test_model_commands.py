@@ -124,6 +124,8 @@ def test_predict_agrees_and_names_bad_images(folder: Path, tested: Path, tmp_pat
     assert [one["top"][0]["probability"] for one in found] == pytest.approx(
         theirs["probability"].tolist(), rel=1e-5
     )
+    none = upsweep("predict", folder, tmp_path / "bad.jpg")
+    assert (none.exit_code, none.stdout) == (2, "")
     table = upsweep("predict", folder, paths[0])
     assert table.exit_code == 0
     assert f"{theirs['predicted'][0]} {100 * theirs['probability'][0]:.2f} %" in table.stdout
@@ -149,6 +151,10 @@ def test_features_of_a_weight_file(folder: Path, tested: Path, tmp_path: Path) -
     arguments = ("features", weights, tested, "--layer", "fc", "--out", out)
     assert upsweep(*arguments, "--arch", "resnet18").exit_code == 0
     assert pq.read_schema(out).field("features").type.list_size == 3
+    assert "is there already; name another with --out, or give --overwrite" in refused(
+        *arguments, "--arch", "resnet18"
+    )
+    arguments = (*arguments, "--overwrite")
     assert "--arch: names the network that" in refused(*arguments)
     assert "did you mean 'resnet18'" in refused(*arguments, "--arch", "resnet")
     assert "does not fit: " in refused(*arguments, "--arch", "alexnet")
