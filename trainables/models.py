@@ -245,12 +245,12 @@ def _fitting(arch: str, model: nn.Module, state: State, source: str) -> tuple[St
     """Return the part of `state` to load, and the names of the model's parameters it leaves as they are."""
     own = model.state_dict()
     last = parts.last_layer(model)
-    problems, fitting = [], {}
+    problems, fitting, unknown = [], {}, []
     for name, tensor in state.items():
         if name.startswith(AUXILIARY):
             continue
         if name not in own:
-            problems.append(f"{name} is no layer of this network; its layers are {_abridged(own)}")
+            unknown.append(name)
         elif tensor.shape == own[name].shape:
             if odd := _odd_numbers(tensor, own[name]):
                 problems.append(f"{name} {odd}")
@@ -261,6 +261,9 @@ def _fitting(arch: str, model: nn.Module, state: State, source: str) -> tuple[St
             problems.append(
                 f"{name} is {tuple(tensor.shape)} in the file, {tuple(own[name].shape)} in the network"
             )
+    if unknown:  # in one line, since of another network's file it is nearly every name
+        which = "is no layer" if len(unknown) == 1 else "are no layers"
+        problems.append(f"{_abridged(unknown)} {which} of this network; its layers are {_abridged(own)}")
     if not fitting and not problems:
         problems.append("it holds none of this network's layers")
     if problems:
@@ -291,7 +294,7 @@ def _odd_numbers(tensor: torch.Tensor, own: torch.Tensor) -> str | None:
 
 def _abridged(names: Iterable[str]) -> str:
     *first, last = names
-    return ", ".join([*first[:3], "...", last])
+    return ", ".join([*first[:3], *(["..."] if len(first) > 3 else []), last])
 
 
 def _first_line(error: Exception) -> str:

@@ -110,6 +110,18 @@ def test_weights_that_do_not_fit_are_named_with_both_shapes(tmp_path: Path) -> N
     assert second.endswith("check model.arch, and leave model.hidden at the file's width")
 
 
+def test_another_networks_layers_are_named_in_one_line(tmp_path: Path) -> None:
+    """Of sixteen, the first three and the last."""
+    path = tmp_path / "other.safetensors"
+    save_file({f"block{place:02d}.weight": torch.zeros(1) for place in range(16)}, path)
+    with pytest.raises(InputError) as raised:
+        check_weights("alexnet", 3, path)
+    (only,) = raised.value.problems
+    assert only.startswith(
+        "does not fit: block00.weight, block01.weight, block02.weight, ..., block15.weight are no layers of this network; "
+    )
+
+
 @pytest.mark.parametrize("name", ["cut.safetensors", "cut.pth", "text.pth", "list.pth"])
 def test_a_file_that_holds_no_weights_is_named(tmp_path: Path, name: str) -> None:
     """Cut off, text, or another object: one clear error, and nothing is run."""
