@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from data_utils.errors import InputError
-from data_utils.places import basename, is_folder, is_s3, opened, shown, under, walk
+from data_utils.places import basename, exists, is_folder, is_s3, opened, shown, under, walk
 from tuning.remote import place_given, reading
+from tuning.sweep_file import SWEEP_FILE
 from tuning.table_rules import check_values
 
 RAY_FOLDER = "ray"
@@ -210,6 +211,8 @@ def _find(root: str, tables: Iterable[str], sweep: str | None, path: str) -> dic
     if others:
         listed = ", ".join(others[:_NAMED]) + (", ..." if len(others) > _NAMED else "")
         raise InputError(path, [f"no sweep matches {sweep!r}; there is {listed}"])
+    if exists(under(root, SWEEP_FILE)):
+        raise InputError(path, ["has no tables yet: they come with its first epoch; try again then"])
     raise InputError(path, ["holds no sweep's tables; give a sweep's folder, or one that holds sweeps"])
 
 

@@ -121,6 +121,9 @@ def test_what_holds_no_tables_is_named(tmp_path: Path) -> None:
         load(tmp_path / "none")
     with pytest.raises(InputError, match="holds no sweep's tables"):
         load(tmp_path)
+    (tmp_path / "sweep.yaml").touch()
+    with pytest.raises(InputError, match="has no tables yet: they come with its first epoch"):
+        load(tmp_path)
     (tmp_path / "epochs.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(InputError, match=r"epochs\.parquet: cannot be read as Parquet"):
         load(tmp_path)
