@@ -29,3 +29,8 @@ def near(name: str, known: Iterable[str]) -> str:
         return f"did you mean {' or '.join(map(repr, close))}?"
     few = names if len(names) <= 7 else [*names[:5], "...", names[-1]]
     return f"there are {', '.join(few)}"
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its kind where it says nothing: the rest is for programmers."""
+    return next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)

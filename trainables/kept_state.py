@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, first_line
 from data_utils.places import fetched, shown
 from trainables.learner import Learner
 from trainables.torch_file import read_torch_file
@@ -21,5 +21,4 @@ def load_state(learner: Learner, place: str | Path, remedy: str) -> None:
         with fetched(str(place)) as path:
             learner.load_state_dict(read_torch_file(path, learner.device))
     except Exception as error:  # a broken file makes PyTorch raise nearly anything
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(shown(str(place)), [f"cannot be read ({said}); {remedy}"]) from error
+        raise InputError(shown(str(place)), [f"cannot be read ({first_line(error)}); {remedy}"]) from error

@@ -13,7 +13,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torchvision import models as torchvision_models
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, first_line
 from data_utils.seeding import Stream, derive
 from trainables import parts
 from trainables.architectures import ARCHITECTURES, HIDDEN, IMAGENET, Freeze, has_hidden
@@ -156,7 +156,7 @@ def read_weights(arch: str, weights: str | Path) -> State:
         problem = "holds more than tensors, and its code is not run; save model.state_dict() alone"
         raise InputError(str(weights), [problem]) from error
     except Exception as error:  # a broken file makes PyTorch raise nearly anything
-        problem = f"cannot be read as weights ({_first_line(error)}); give .safetensors or a state-dict .pth"
+        problem = f"cannot be read as weights ({first_line(error)}); give .safetensors or a state-dict .pth"
         raise InputError(str(weights), [problem]) from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise InputError(str(weights), ["does not hold {name: tensor}; save model.state_dict() alone"])
@@ -295,7 +295,3 @@ def _odd_numbers(tensor: torch.Tensor, own: torch.Tensor) -> str | None:
 def _abridged(names: Iterable[str]) -> str:
     *first, last = names
     return ", ".join([*first[:3], *(["..."] if len(first) > 3 else []), last])
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

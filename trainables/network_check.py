@@ -2,7 +2,7 @@
 
 import torch
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, first_line
 from trainables.architectures import Freeze
 from trainables.models import outline
 from trainables.parts import freeze, still_modules
@@ -43,5 +43,5 @@ def _refusal(arch: str, image_size: int, what: Freeze, images: int) -> str | Non
             module.eval()
         model(torch.empty(images, 3, image_size, image_size, device="meta"))
     except (RuntimeError, ValueError, AssertionError) as error:  # each network has its own way to say so
-        return str(error).splitlines()[0].rstrip(".!")
+        return first_line(error).rstrip(".!")
     return None

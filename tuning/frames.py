@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, first_line
 from data_utils.places import basename, exists, is_folder, is_s3, opened, shown, under, walk
 from tuning.remote import place_given, reading
 from tuning.sweep_file import SWEEP_FILE
@@ -84,7 +84,7 @@ class Frames:
         try:  # what does not fit the schema fails here, not in a file
             scanner = self.scan(table).scanner(**part)
         except pa.ArrowException as error:
-            said = str(error).splitlines()[0].partition(" in ")[0]  # Arrow goes on with the whole schema
+            said = first_line(error).partition(" in ")[0]  # Arrow goes on with the whole schema
             names = ", ".join(self._schemas[table].names)
             raise InputError(table, [f"cannot be selected so: {said}; its columns are {names}"]) from error
         try:
@@ -154,11 +154,6 @@ class Frames:
         if broken:
             raise InputError(table, [f"{file}: {problem}" for file, problem in broken.items()])
         return pa.concat_tables(found)
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of what an error says, which of Arrow's is enough."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def walk_sweeps(root: str | Path, marks: Iterable[str]) -> Iterator[tuple[str, set[str]]]:

@@ -11,6 +11,7 @@ from threading import Condition, Event, Thread
 from typing import NamedTuple
 
 from data_utils.caches import unsent_mark
+from data_utils.errors import first_line
 from data_utils.places import files_below, matching, remove, send, shown, under
 from tuning.lease import DRIVER
 
@@ -103,7 +104,7 @@ class Mirror:
             try:
                 self._do(step)
             except Exception as error:  # whatever it is, the sweep goes on, and its end tells
-                said = (str(error).splitlines() or [type(error).__name__])[0]
+                said = first_line(error)
                 if self.problem is None:
                     self._warn(
                         f"storage: cannot be reached ({said}); the sweep goes on, and is sent when it can"

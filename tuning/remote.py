@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, first_line
 from data_utils.places import (
     SCHEME,
     basename,
@@ -73,10 +73,9 @@ def reading(place: str) -> Iterator[None]:
 def _unreachable(place: str, done: str, error: OSError) -> InputError:
     endpoint, region = endpoint_and_region(place)
     bucket = shown(place).removeprefix(SCHEME).partition("/")[0]
-    said = (str(error).splitlines() or [type(error).__name__])[0]
     at = f"at {endpoint or 'Amazon S3'}" + (f", region {region}" if region else "")
     problem = (
-        f"cannot be {done} {at} ({said}); bucket {bucket!r} must be there, s3.endpoint or AWS_ENDPOINT_URL name the "
+        f"cannot be {done} {at} ({first_line(error)}); bucket {bucket!r} must be there, s3.endpoint or AWS_ENDPOINT_URL name the "
         f"server, and AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY be keys to it"
     )
     return InputError(f"storage {shown(place)}", [problem])

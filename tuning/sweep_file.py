@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.reader import ReaderError
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, first_line
 from tuning.plain_values import Place, plain
 
 SWEEP_FILE = "sweep.yaml"
@@ -112,7 +112,7 @@ def _yaml_problem(error: Exception, text: str) -> str:
         return f"line {line}: not valid YAML: {error.reason} (U+{ord(text[error.position]):04X})"
     if isinstance(error, RecursionError):
         return "not valid YAML: it is nested too deeply"
-    return f"not valid YAML: {(str(error).splitlines() or [type(error).__name__])[0]}"
+    return f"not valid YAML: {first_line(error)}"
 
 
 def _override(file: SweepFile, override: str) -> str | None:

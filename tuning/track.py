@@ -12,6 +12,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.logger import TBXLoggerCallback
 
+from data_utils.errors import first_line
 from tuning.config import Sweep
 from tuning.outbox import FLUSH_SECONDS, Outbox
 from tuning.recorder import INDEX, Recorder
@@ -196,5 +197,6 @@ def _line(row: TrialRow) -> str:
 
 
 def _say(one: Tracker, warn: Callable[[str], None], error: Exception) -> None:
-    reason = (str(error) or type(error).__name__).splitlines()[0]
-    warn(f"track.{one.name}: {reason}; the sweep goes on, and what can still be sent later will be")
+    warn(
+        f"track.{one.name}: {first_line(error)}; the sweep goes on, and what can still be sent later will be"
+    )

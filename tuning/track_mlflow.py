@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, first_line
 from trainables.metrics import LR
 from tuning.reach import unreachable
 from tuning.records import EpochRow, Outcome, TrialRow
@@ -58,7 +58,7 @@ def check_mlflow(uri: str) -> None:
         try:
             client.search_experiments(max_results=1)
         except Exception as error:  # of many kinds, by what answers there
-            why = str(error).splitlines()[0]
+            why = first_line(error)
     if why is not None:
         problem = (
             f"no MLflow server answers at {uri} ({why}); start one with `mlflow server`, or set it to null"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, first_line
 from tuning.reach import unreachable
 from tuning.records import EpochRow, Outcome, TrialRow
 from tuning.retrain import Retrained, RetrainEnd
@@ -48,7 +48,7 @@ def check_wandb(mode: str) -> None:
     try:
         known = wandb.login(prompt=False)
     except wandb.Error as error:
-        problem = f"the key is not taken ({str(error).splitlines()[0]}); `wandb login` gives another"
+        problem = f"the key is not taken ({first_line(error)}); `wandb login` gives another"
         raise InputError("track.wandb", [problem]) from error
     if not known:
         problem = "there is no key; `wandb login`, set WANDB_API_KEY, or set track.wandb.mode to offline"
