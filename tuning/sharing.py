@@ -125,8 +125,9 @@ class Sharing:
             return None
         rows = self._recorder.of(fork.parent)[: fork.epochs]
         state = self._state(fork)
-        ends = fork.epochs == self._max_epochs or stop_reason(self._stop, rows) is not None
-        if not (ends and rows) and not (self._is_trained(fork) and exists(state)):
+        trained = self._is_trained(fork)
+        ends = (trained and fork.epochs == self._max_epochs) or stop_reason(self._stop, rows) is not None
+        if not ends and not (trained and exists(state)):
             return None
         results = [self._recorder.result(row) for row in rows]
         place = under(self._place, f"rows_{index:05d}.json")

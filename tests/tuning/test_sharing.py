@@ -133,3 +133,17 @@ def test_a_trial_computes_all_when_the_other_ended_too_soon(tmp_path: Path) -> N
     recorder.on_trial_complete(0, [], other)
     assert sharing.may_start(1)
     assert sharing.inherited(1) is None
+
+
+def test_a_trial_that_shares_all_computes_all_when_the_other_ended_too_soon(tmp_path: Path) -> None:
+    """Its schedule is the other's for all four epochs, of which one came before that one failed."""
+    made = sweep([{"step_size": 5}, {"step_size": 6}], 4)
+    specs = trial_specs(made)
+    recorder = Recorder(made, specs)
+    sharing = Sharing(forks(specs, 4), recorder, made.stop, 4, tmp_path)
+    other = Trial("toy", config={INDEX: 0}, stub=True)
+    told = curve(0, 0.5)[0].metrics.result() | {"hostname": "here"}
+    recorder.on_trial_result(0, [], other, told)
+    recorder.on_trial_complete(0, [], other)
+    assert sharing.may_start(1)
+    assert sharing.inherited(1) is None
