@@ -23,7 +23,7 @@ from tuning.ending import Ending, write_ending
 from tuning.files import aside, drop, drop_parts
 from tuning.interrupts import Interrupts
 from tuning.journal import Journal, checkpoints, drop_journal, restore
-from tuning.live_tables import LiveTables
+from tuning.live_tables import LiveTables, epochs_before
 from tuning.pinned import check_settings, keep_settings, nothing_was_run
 from tuning.plan import Plan, plan
 from tuning.progress import Progress
@@ -115,6 +115,7 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepRe
         check_settings(sweep.folder, todo.settings, todo.split_digest)
         drop_parts(sweep.folder)
         restore(sweep.folder, todo.trials, recorder)
+        recorder.remember(epochs_before(sweep.folder))
         own = checkpoints(
             sweep.folder, [t for t in todo.trials if not recorder.has_ended(t.index)], sweep.place
         )

@@ -21,8 +21,6 @@ SHARE = 0.02
 class LiveTables(tune.Callback):
     """Writes the epochs so far, and the trials that have ended, every few seconds, for whoever reads along.
 
-    After a resume the epochs of before stay until their trials have come to them again, which by exactness are the same.
-
     Args:
         warn: told of the first time that they cannot be written, which ends no sweep: those at its end hold everything.
     """
@@ -30,7 +28,6 @@ class LiveTables(tune.Callback):
     def __init__(self, folder: Path, recorder: Recorder, warn: Callable[[str], None]):
         self._folder, self._recorder, self._warn = folder, recorder, warn
         self._due, self._warned = 0.0, False
-        self._before = _epochs_before(folder)
 
     def __getstate__(self) -> dict[str, Any]:
         """Give Ray, which pickles its callbacks with the experiment, nothing: all of it is the recorder's."""
@@ -42,7 +39,7 @@ class LiveTables(tune.Callback):
         if start < self._due or not self._recorder.epochs:
             return
         try:
-            write_epochs(self._folder, self._epochs())
+            write_epochs(self._folder, self._recorder.epochs)
             write_trials(self._folder, self._recorder.ended())
         except OSError as error:
             if not self._warned:
@@ -51,17 +48,8 @@ class LiveTables(tune.Callback):
         end = time.monotonic()
         self._due = end + max(SECONDS_BETWEEN, (end - start) / SHARE)
 
-    def _epochs(self) -> list[EpochRow]:
-        """Return the epochs so far and those of before that have not come again, by trial and epoch."""
-        now = self._recorder.epochs
-        reached: dict[int, int] = {}
-        for row in now:
-            reached[row.trial] = max(row.epoch, reached.get(row.trial, 0))
-        self._before = [row for row in self._before if row.epoch > reached.get(row.trial, 0)]
-        return sorted(now + self._before, key=lambda row: (row.trial, row.epoch)) if self._before else now
 
-
-def _epochs_before(folder: Path) -> list[EpochRow]:
+def epochs_before(folder: Path) -> list[EpochRow]:
     """Return the epochs that an attempt before this one wrote; none if they cannot be read."""
     try:
         return [EpochRow(**row) for row in read_rows(folder / EPOCHS)]

@@ -1,5 +1,7 @@
 """Ray Tune's events as rows."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,7 @@ class Recorder(tune.Callback):
     def __init__(self, sweep: Sweep, trials: list[TrialSpec]):
         self._sweep, self._specs = sweep, trials
         self._epochs: dict[int, list[EpochRow]] = {spec.index: [] for spec in trials}
+        self._before: dict[int, list[EpochRow]] = {spec.index: [] for spec in trials}
         self._workers: dict[int, Worker] = {}
         self._ended: set[int] = set()
         self._errors: dict[int, str] = {}
@@ -69,11 +72,11 @@ class Recorder(tune.Callback):
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Note that a trial has ended."""
-        self._ended.add(trial.config[INDEX])
+        self._end(trial.config[INDEX])
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Keep what a trial raised, and where its whole story stands."""
-        self._ended.add(trial.config[INDEX])
+        self._end(trial.config[INDEX])
         storage = trial.storage
         at_s3 = SCHEME if storage and storage.storage_filesystem.type_name == "s3" else ""
         said = reason(error_text(trial))
@@ -92,17 +95,23 @@ class Recorder(tune.Callback):
     @property
     def epochs(self) -> list[EpochRow]:
         """The rows of all epochs, by trial and epoch."""
-        return [row for spec in self._specs for row in self._epochs[spec.index]]
+        return [row for spec in self._specs for row in self._so_far(spec.index)]
 
     def restore(
         self, index: int, epochs: list[EpochRow], worker: Worker | None, profile: dict[str, float]
     ) -> None:
         """Take in a trial that ended before this process began."""
-        self._epochs[index] = epochs
+        self._epochs[index] = [self._own(row) for row in epochs]
         self._profiles[index] = {len(epochs): tuple(profile.get(name, 0.0) for name in PROFILE)}
         if worker:
             self._workers[index] = worker
         self._ended.add(index)
+
+    def remember(self, epochs: Iterable[EpochRow]) -> None:
+        """Keep what trials that did not end had reported before this process began, until they come to it again."""
+        for row in epochs:
+            if not self.has_ended(row.trial):
+                self._before[row.trial].append(self._own(row))
 
     def has_ended(self, index: int) -> bool:
         """Return whether a trial came to its own end, good or bad."""
@@ -131,7 +140,7 @@ class Recorder(tune.Callback):
         """Return the row of a trial that has ended."""
         return trial_row(
             self._specs[index],
-            self._epochs[index],
+            self._so_far(index),
             sweep=self._sweep.name,
             stop=self._sweep.stop,
             max_epochs=self._sweep.train.max_epochs,
@@ -139,6 +148,19 @@ class Recorder(tune.Callback):
             profile=self._profile(index),
             error=self._errors.get(index),
         )
+
+    def _so_far(self, index: int) -> list[EpochRow]:
+        """Return a trial's epochs, and those of before that it has not come to again, which by exactness are the same."""
+        now = self._epochs[index]
+        return now + [row for row in self._before[index] if row.epoch > len(now)]
+
+    def _own(self, row: EpochRow) -> EpochRow:
+        """Return a row of before under the sweep's name of now, since its folder may have been renamed."""
+        return replace(row, sweep=self._sweep.name)
+
+    def _end(self, index: int) -> None:
+        self._ended.add(index)
+        self._before[index].clear()
 
     def _profile(self, index: int) -> dict[str, float]:
         """Return where a trial's time went, over the epochs that stand."""

@@ -1,11 +1,14 @@
 """The tables of a running sweep: after a resume, and on a disk that takes nothing."""
 
+from dataclasses import replace
 from pathlib import Path
+
+from ray.tune.experiment import Trial
 
 from tests.tuning.rows import curve, specs
 from tuning.config import Sweep
-from tuning.live_tables import LiveTables
-from tuning.recorder import Recorder
+from tuning.live_tables import LiveTables, epochs_before
+from tuning.recorder import INDEX, Recorder
 from tuning.results import load, write_epochs
 
 SWEEP = Sweep.model_validate(
@@ -14,10 +17,11 @@ SWEEP = Sweep.model_validate(
 BEFORE = curve(0, 0.1, 0.2) + curve(1, 0.3, None) + curve(2, 0.5)
 
 
-def resumed(*ran: int) -> Recorder:
+def resumed(folder: Path, *ran: int) -> Recorder:
     """Return what a resume knows whose trial 0 had ended, and whose trial 1 has come to these epochs again."""
     recorder = Recorder(SWEEP, specs(3))
     recorder.restore(0, BEFORE[:2], None, {})
+    recorder.remember(epochs_before(folder))
     recorder.of(1).extend(BEFORE[1 + epoch] for epoch in ran)
     return recorder
 
@@ -27,14 +31,25 @@ def test_a_resume_shows_no_fewer_epochs_than_there_were(tmp_path: Path) -> None:
     write_epochs(tmp_path, BEFORE)
     before = load(tmp_path).read("epochs")
     for ran in ((), (1,), (1, 2)):
-        LiveTables(tmp_path, resumed(*ran), lambda _: None).on_step_end(0, [])
+        LiveTables(tmp_path, resumed(tmp_path, *ran), lambda _: None).on_step_end(0, [])
         assert load(tmp_path).read("epochs").equals(before), ran
+
+
+def test_a_resume_that_is_interrupted_keeps_the_trials_that_it_never_came_to(tmp_path: Path) -> None:
+    """In both tables, and under the name that the folder has now; a trial that has ended counts by its own rows alone."""
+    write_epochs(tmp_path, [replace(row, sweep="before") for row in BEFORE])
+    recorder = resumed(tmp_path, 1)
+    assert recorder.epochs == BEFORE
+    assert [row.epochs_run for row in recorder.trials()] == [2, 2, 1]
+    ended = Trial("toy", config={INDEX: 1}, stub=True)
+    recorder.on_trial_complete(0, [], ended)
+    assert [row.epochs_run for row in recorder.trials()] == [2, 1, 1]
 
 
 def test_a_disk_that_takes_nothing_is_told_of_once(tmp_path: Path) -> None:
     """Here it has no folder to write to; the sweep goes on."""
     said: list[str] = []
-    tables = LiveTables(tmp_path / "gone", resumed(), said.append)
+    tables = LiveTables(tmp_path / "gone", resumed(tmp_path), said.append)
     for step in range(2):
         tables._due = 0.0
         tables.on_step_end(step, [])
