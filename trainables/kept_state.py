@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import torch
+
 from data_utils.errors import InputError, first_line
 from data_utils.places import fetched, shown
 from trainables.learner import Learner
@@ -16,9 +18,21 @@ def load_state(learner: Learner, place: str | Path, remedy: str) -> None:
 
     Raises:
         InputError: it is missing, damaged, or another network's; the learner is of no use then.
+        OSError, MemoryError, torch.OutOfMemoryError: S3 is out of reach, or memory is: another try may do better.
     """
     try:
         with fetched(str(place)) as path:
-            learner.load_state_dict(read_torch_file(path, learner.device))
-    except Exception as error:  # a broken file makes PyTorch raise nearly anything
+            _load(learner, path)
+    except FileNotFoundError as error:
         raise InputError(shown(str(place)), [f"cannot be read ({first_line(error)}); {remedy}"]) from error
+    except InputError as error:
+        raise InputError(shown(str(place)), [f"cannot be read ({error.problems[0]}); {remedy}"]) from error
+
+
+def _load(learner: Learner, path: Path) -> None:
+    try:
+        learner.load_state_dict(read_torch_file(path))  # on the CPU first: a GPU would have to hold it twice
+    except (MemoryError, torch.OutOfMemoryError, FileNotFoundError):
+        raise
+    except Exception as error:  # a broken file makes PyTorch raise nearly anything
+        raise InputError(str(path), [first_line(error)]) from error

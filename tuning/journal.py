@@ -13,7 +13,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from data_utils.errors import InputError
-from data_utils.places import PART, matching, parent, size, under
+from data_utils.places import PART, is_s3, matching, parent, shown, size, under
 from data_utils.sealed_json import read_sealed, sealed
 from trainables.classifier import CHECKPOINT, RESULTS
 from tuning.files import aside, drop
@@ -48,6 +48,10 @@ class Journal(tune.Callback):
             "profile": dict(ended.profile),
         }
         self._write(_entry(self._folder, index), entry)
+        if _mark(
+            self._folder, index
+        ).exists():  # its checkpoints go, and a mark of none would hold up a resume
+            drop(self._folder, _mark(self._folder, index).name)
 
     def on_checkpoint(
         self, iteration: int, trials: list[Trial], trial: Trial, checkpoint: tune.Checkpoint, **info: Any
@@ -161,5 +165,11 @@ def _epochs_of_whole(results: str) -> int:
         entry = read_sealed(results)
         whole = size(under(parent(results), CHECKPOINT)) == entry["bytes"]
         return len(entry["results"]) if whole else 0
-    except (OSError, ValueError, TypeError, KeyError):
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return 0
+    except OSError as error:
+        if is_s3(results):  # which is out of reach
+            raise
+        raise InputError(
+            shown(results), [f"cannot be read ({error}); make it readable, or drop its folder"]
+        ) from error
