@@ -28,7 +28,9 @@ CHECKPOINT = "learner.pt"
 RESULTS = "results.json"
 """Beside it: the results up to the checkpoint, so that it is enough to go on from, and the bytes of a whole one."""
 
-_REMEDY = "all trials that have ended are intact: drop {}, and a resume goes on from what is left"
+_REMEDY = (
+    "all trials that have ended are intact: drop {}, and `upsweep resume` says from where this one can go on"
+)
 
 
 class ClassifierTrainable(tune.Trainable):

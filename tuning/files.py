@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, first_line
 from data_utils.places import PART, matching, remove, renamed
 
 Fields = list[tuple[str, pa.DataType]]
@@ -85,7 +85,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
         InputError: it cannot be read.
     """
     try:
-        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(str(path), [f"cannot be read as Parquet: {error}"]) from error
+        rows: list[dict[str, Any]] = pq.read_table(path, page_checksum_verification=True).to_pylist()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InputError(str(path), [f"cannot be read as Parquet: {first_line(error)}"]) from error
     return rows

@@ -28,12 +28,21 @@ class Retrains:
         self._place = place or str(folder)
 
     def drop_others(self) -> None:
-        """Remove the test and the model of another winner, which a resume may leave behind: none is better than its."""
+        """Remove the test and the model of another winner, which a resume may leave behind: none is better than its.
+
+        Raises:
+            InputError: the table of the test cannot be read.
+        """
         test = self._folder / TEST
         if test.exists():
             ours = (self._trial, self._epochs)
-            if any((row["trial"], row["epochs"]) != ours for row in read_rows(test)):
-                for name in (TEST, PREDICTIONS, MODEL, CARD):
+            try:
+                rows = read_rows(test)
+            except InputError as error:
+                problem = f"{error.problems[0]}; drop it, and a resume writes it again"
+                raise InputError(str(test), [problem]) from error
+            if any((row.get("trial"), row.get("epochs")) != ours for row in rows):
+                for name in (PREDICTIONS, MODEL, CARD, TEST):  # last what says that the others are to go
                     drop(self._folder, name)
 
     def state(self, seed: int) -> str:
