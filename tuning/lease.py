@@ -91,6 +91,7 @@ def _beat(mine: str, patient: bool) -> None:
 
 
 def _machine() -> str:
-    """Return what tells this machine, since its start, from others of the same name."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return f"{platform.node()} {boot.read_text().strip() if boot.is_file() else ''}"
+    """Return what tells the processes that see each other from others: the host, its start, and the container."""
+    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    started = boot.read_text().strip() if boot.is_file() else ""
+    return f"{platform.node()} {started} {space.readlink() if space.is_symlink() else ''}"
