@@ -1,7 +1,8 @@
 """The one error for what a user gave and cannot be used."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -19,6 +20,16 @@ class InputError(ValueError):
         if len(self.problems) == 1:
             return f"{self.subject}: {self.problems[0]}"
         return f"{self.subject}: {len(self.problems)} problems" + "".join(f"\n  {p}" for p in self.problems)
+
+
+@contextmanager
+def told_of(original: str, copy: str) -> Iterator[None]:
+    """Say of what is wrong with a copy where the original is."""
+    try:
+        yield
+    except InputError as error:
+        subject, *problems = (text.replace(copy, original) for text in (error.subject, *error.problems))
+        raise InputError(subject, problems) from error
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, told_of
 from data_utils.places import basename, exists, fetch, files_below, is_s3, send, shown, under
 from trainables.model_card import MODEL
 from tuning.frames import RAY_FOLDER
@@ -41,13 +41,8 @@ def local_copy(path: str, *, names: tuple[str, ...] = (), but: tuple[str, ...] =
             )
         if not there:
             raise InputError(path, ["holds no files of a sweep; give s3://bucket/prefix/NAME"])
-        try:
+        with told_of(path, copy=str(folder)):
             yield folder
-        except InputError as error:
-            subject, *problems = (
-                text.replace(str(folder), path) for text in (error.subject, *error.problems)
-            )
-            raise InputError(subject, problems) from error
 
 
 def name_of(path: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from data_utils.caches import UNSENT, lock_of, unsent_mark
-from data_utils.errors import InputError
+from data_utils.errors import InputError, told_of
 from data_utils.places import exists, files_below, is_s3, shown, under
 from tuning.config import Sweep
 from tuning.disk_full import is_disk_full
@@ -73,12 +73,8 @@ def stored(sweep: Sweep, *, resume: bool, warn: Callable[[str], None]) -> Iterat
 def _at_s3(folder: Path, place: str) -> Iterator[None]:
     """Say of what ends a run, in place of the folder worked in, where at S3 it is."""
     try:
-        yield
-    except InputError as error:
-        subject, *problems = (
-            text.replace(str(folder), shown(place)) for text in (error.subject, *error.problems)
-        )
-        raise InputError(subject, problems) from error
+        with told_of(shown(place), copy=str(folder)):
+            yield
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(str(error).replace(str(folder), shown(place))) from error
     except OSError as error:  # of S3, since the folder's are InputErrors

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, told_of
 from data_utils.places import basename, endpoint_and_region, exists, fetched, is_s3, parent, shown, under
 from tuning.config import Sweep, load_sweep
 from tuning.ending import ENDING, read_ending
@@ -29,7 +29,7 @@ def unfinished(run: str) -> Sweep | None:
         if not exists(file):
             raise InputError(run, [f"holds no {SWEEP_FILE}; give the folder of a sweep"])
         if exists(under(place, ENDING)):
-            with fetched(under(place, ENDING)) as ended:
+            with fetched(under(place, ENDING)) as ended, told_of(shown(place), copy=str(ended.parent)):
                 read_ending(ended.parent)  # which may say that the file is none of ours
             if not exists(under(place, JOURNAL)):
                 if not is_s3(place):
@@ -39,5 +39,5 @@ def unfinished(run: str) -> Sweep | None:
         given = {"storage": shown(parent(place)), "name": name}
         endpoint, region = endpoint_and_region(place)
         server = [f"s3={json.dumps({'endpoint': endpoint, 'region': region})}"] if is_s3(place) else []
-        with fetched(file) as copy:
+        with fetched(file) as copy, told_of(shown(file), copy=str(copy)):
             return load_sweep(copy, server, given)
