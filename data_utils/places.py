@@ -127,9 +127,9 @@ def opened(place: str, patient: bool = True) -> tuple[FileSystem, str]:
     return _s3(endpoint, region, patient), path
 
 
-def exists(place: str) -> bool:
+def exists(place: str, patient: bool = True) -> bool:
     """Return whether there is a file, or a folder with something in it."""
-    return bool(_info(place).type != FileType.NotFound)
+    return bool(_info(place, patient).type != FileType.NotFound)
 
 
 def is_folder(place: str) -> bool:
@@ -302,8 +302,8 @@ def _inside(system: FileSystem, path: str) -> list[FileInfo]:
     return [info for info in infos if info.path != path]
 
 
-def _info(place: str) -> FileInfo:
-    system, path = opened(place)
+def _info(place: str, patient: bool = True) -> FileInfo:
+    system, path = opened(place, patient)
     return system.get_file_info(path)
 
 

@@ -3,6 +3,7 @@
 The only code that touches test images.
 """
 
+import math
 import platform
 import time
 from collections.abc import Iterator
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from data_utils.places import basename, exists, parent, under, written
+from data_utils.places import basename, exists, is_s3, parent, under, written
 from trainables.recipe import Recipe
 
 if TYPE_CHECKING:
     from trainables.learner import Learner
+
+SECONDS_BETWEEN_LOOKS = 1.0
+"""For what asks a retrain to pause, at S3."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +111,10 @@ def retrain(
     train = session.train_batches(data.splits.train_val)
     if checkpoint and exists(checkpoint):
         load_state(learner, checkpoint, "all trials are intact: drop it to retrain from the first epoch")
+    asked_to_pause = Look(stop_file(checkpoint or ""))
     kept, kept_epoch = time.monotonic(), learner.epoch
     while learner.epoch < epochs:
-        if checkpoint and exists(stop_file(checkpoint)):
+        if checkpoint and asked_to_pause():
             if learner.epoch > kept_epoch:
                 _keep(learner, checkpoint)
             yield Paused(seed, learner.epoch)
@@ -144,6 +149,28 @@ def retrain(
         },
         precision=used_precision(recipe.precision, torch.device(device)),
     )
+
+
+class Look:
+    """Whether a file is there; at S3 looked for once a second at most, since an epoch may take less than the answer.
+
+    A look that fails sees nothing: the server may be away, and the retrain does not need it to go on.
+    """
+
+    def __init__(self, place: str):
+        self._place, self._due = place, -math.inf
+
+    def __call__(self) -> bool:
+        """Look, if it is time to."""
+        now = time.monotonic()
+        if now < self._due:
+            return False
+        if is_s3(self._place):
+            self._due = now + SECONDS_BETWEEN_LOOKS
+        try:
+            return exists(self._place, patient=False)
+        except OSError:
+            return False
 
 
 def stop_file(checkpoint: str) -> str:
