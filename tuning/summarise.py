@@ -52,6 +52,13 @@ def summarise(result: SweepResult, console: Console) -> None:
             "(mean and standard deviation)",
             soft_wrap=True,
         )
+    if result.failed and not result.interrupted:
+        console.print(
+            f"what failed is tried again by: upsweep resume {result.place or result.folder}",
+            style="red",
+            soft_wrap=True,
+            highlight=False,
+        )
     for warning in result.warnings:
         console.print(warning, style="yellow", soft_wrap=True, highlight=False)
     console.print(f"files: {result.place or result.folder}", soft_wrap=True, highlight=False)

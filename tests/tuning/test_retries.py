@@ -12,7 +12,8 @@ from ray import tune
 from ray.tune.experiment import Trial
 from rich.console import Console
 
-from tests.conftest import write_images
+from tests.chaos.compare import differences
+from tests.conftest import Run, write_images
 from tests.tuning.test_driver import sample_sweep
 from trainables.recipe import Recipe
 from trainables.toy import ToyTrainable
@@ -204,6 +205,38 @@ def test_killed_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert trials is not None
     parts = trials["seconds_train"] + trials["seconds_validate"]
     assert parts.tolist() == pytest.approx(trials["seconds"].tolist())
+
+
+FAILING = """name: failing
+data: {{root: {root}, resize: 64, image_size: 64, batch_size: 4}}
+model: {{arch: alexnet, hidden: 16, init: kaiming}}
+train: {{max_epochs: 4}}
+search: {{points: [{{lr: 0.01}}, {{lr: 0.001}}]}}
+faults: {{max_failures: 0, checkpoint_seconds: 1.0e-6}}
+"""
+
+
+def test_a_trial_that_fails_for_good_is_named_and_a_resume_tries_it_again(
+    tmp_path: Path, in_process: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other trial's winner is retrained meanwhile, and the command exits with 1; the resume ends as if nothing was."""
+    root, file = write_images(tmp_path / "images"), tmp_path / "failing.yaml"
+    file.write_text(FAILING.format(root=root))
+    whole = in_process("run", file, "--storage", tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    monkeypatch.setattr("tuning.driver.tensorboard", lambda sweep: [Killer({1: 3})])
+    failed = in_process("run", file, "--storage", tmp_path)
+    assert failed.returncode == 1, failed.stderr
+    assert "trial 1 failed: " in failed.stdout
+    assert f"what failed is tried again by: upsweep resume {tmp_path}/failing\n" in failed.stdout
+    trials = load(tmp_path / "failing").read("trials")
+    assert trials["outcome"].tolist() == ["completed", "errored"]
+    assert trials["epochs_run"].tolist() == [4, 3]
+    assert len(load(tmp_path / "failing").read("test")) == 1
+    monkeypatch.setattr("tuning.driver.tensorboard", lambda sweep: [])
+    again = in_process("resume", tmp_path / "failing")
+    assert again.returncode == 0, again.stderr
+    assert differences(tmp_path / "failing", tmp_path / "whole/failing") == []
 
 
 def retrained(folder: Path) -> Retrained:
