@@ -93,7 +93,9 @@ def clean(
         if is_s3(folder):
             raise InputError(
                 folder,
-                ["is at S3, where a sweep that has ended well has been cleaned already; give a folder"],
+                [
+                    "is at S3, and only a folder is cleaned; there, drop journal/, shared/ and ray/ of the run yourself"
+                ],
             )
         freed = clean_sweep(_sweep_file(Path(folder)).parent, anyway=yes)
     _console().print(f"freed {freed / 1e6:.1f} MB of {folder}", soft_wrap=True, highlight=False)

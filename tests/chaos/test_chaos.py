@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.attempts import Story, live_through, write_images
 from tests.chaos.compare import differences
 from tests.chaos.kills import Kill, draw
-from tests.chaos.stages import Stage, stage
+from tests.chaos.stages import ORDER, Stage, stage
 from tests.chaos.victims import Victim
 
 ENDED = "3 trials, 2 at once\n0:00:04  retraining trial 1 on train + validation for 5 epochs, seed 0\n"
@@ -40,6 +40,10 @@ def test_a_node_the_driver_and_a_worker_are_killed(images: Path, whole: Story, t
     story = live_through(images, tmp_path / "killed", kills, whole.seconds, Random(0))
     assert story.ended, story.last_words
     assert [struck.victim for struck in story.struck] == [kill.victim for kill in kills]
+    for struck, kill in zip(
+        story.struck, kills, strict=True
+    ):  # a slow machine may be a stage on, never before
+        assert ORDER.index(struck.stage) >= ORDER.index(kill.stage), struck
     assert story.exits[0] == -9
     assert differences(story.folder, whole.folder) == []
 

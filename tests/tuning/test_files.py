@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tuning.files import drop_parts
+import pyarrow as pa
+import pytest
+
+from data_utils.errors import InputError
+from tuning.files import drop_parts, read_rows, write_table
 
 KILLED_WHILE_IT_WRITES = """
 import os, signal, sys
@@ -26,3 +30,16 @@ def test_what_a_killed_writer_left_is_dropped_and_nothing_else(tmp_path: Path) -
     (tmp_path / ".hidden").touch()
     drop_parts(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".hidden"]
+
+
+def test_a_flipped_bit_in_a_table_is_named(tmp_path: Path) -> None:
+    """In a text, where it would be no text any more, and in a number, where it would be another."""
+    file = tmp_path / "t.parquet"
+    for value, kind in (("some text", pa.string()), (0x0123456789ABCDEF, pa.int64())):
+        write_table(file, [{"a": value}], [("a", kind)])
+        whole = bytearray(file.read_bytes())
+        sought = value.encode() if isinstance(value, str) else value.to_bytes(8, "little")
+        whole[whole.index(sought) + 1] ^= 0x80
+        file.write_bytes(bytes(whole))
+        with pytest.raises(InputError, match=r"t\.parquet: cannot be read as Parquet: "):
+            read_rows(file)

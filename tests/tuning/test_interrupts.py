@@ -126,7 +126,7 @@ sweeps:
   - {file: sweep.yaml, name: second}
 """
 SWEEP = """name: first
-data: {root: images, resize: 64, image_size: 64, batch_size: 4}
+data: {root: images, resize: 224, image_size: 224, batch_size: 4}
 model: {arch: alexnet, hidden: 16, init: kaiming}
 train: {max_epochs: 4000}
 stop: {up: null}
@@ -154,11 +154,18 @@ def test_the_command_says_how_to_go_on(command: str, signals: int, tmp_path: Pat
         while not (folder / "epochs.parquet").exists():
             assert running.poll() is None
             time.sleep(0.05)
-        for _ in range(signals):
+        running.send_signal(signal.SIGINT)
+        said = ""
+        if signals == 2:
+            assert running.stdout
+            while "once more to stop now" not in said:  # or it might be heard as the first again
+                line = running.stdout.readline()
+                assert line, said
+                said += line
             running.send_signal(signal.SIGINT)
-            time.sleep(0.01)
-        said, _ = running.communicate(timeout=300)
+        said += running.communicate(timeout=300)[0]
     assert running.returncode == 130, said
     again = f"upsweep resume {folder}" if command == "run" else " ".join(typed[:-1])
     assert f"go on with: {again}\n" in said
+    assert ("nothing was retrained" in said) is (command == "run" and signals == 1)
     assert "Traceback" not in said
