@@ -56,6 +56,13 @@ STORAGE = Annotated[
 ]
 RUNS = Annotated[str, typer.Argument(help="A sweep's folder or s3 address, or one that holds sweeps.")]
 NAME = Annotated[str | None, typer.Option(help="Name of the sweep, instead of the file's `name`.")]
+ADDRESS = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT|auto",
+        help="Head of a Ray cluster to run on, or `auto` for the one that this machine is of, instead of this machine alone.",
+    ),
+]
 
 
 @app.command()
@@ -64,9 +71,11 @@ def resume(
         str,
         typer.Argument(help="The folder, or s3 address, of a sweep that did not end.", show_default=False),
     ],
+    address: ADDRESS = None,
 ) -> None:
     """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
-    with _input_errors(shlex.join(["upsweep", "resume", run])):
+    at = ["--address", address] if address else []
+    with _input_errors(shlex.join(["upsweep", "resume", run, *at])):
         from tuning.unfinished import unfinished
 
         sweep = unfinished(run)
@@ -75,7 +84,7 @@ def resume(
             raise typer.Exit
         from tuning.driver import run as run_sweep
 
-        result = run_sweep(sweep, resume=True, console=_console())
+        result = run_sweep(sweep, resume=True, console=_console(), address=address)
     _end(result)
 
 
@@ -111,6 +120,7 @@ def run(
     storage: STORAGE = None,
     name: NAME = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a sweep of the same name.")] = False,
+    address: ADDRESS = None,
 ) -> None:
     """Run a sweep: its trials, the winner's retrain, the test.
 
@@ -121,7 +131,7 @@ def run(
         sweep = _load(file, overrides, storage, name)
         from tuning.driver import run as run_sweep
 
-        result = run_sweep(sweep, overwrite=overwrite, console=_console())
+        result = run_sweep(sweep, overwrite=overwrite, console=_console(), address=address)
     _end(result)
 
 
@@ -133,6 +143,7 @@ def study(
     storage: STORAGE = None,
     name: NAME = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Run again what is done.")] = False,
+    address: ADDRESS = None,
 ) -> None:
     """Run a study: its sweeps one after the other, and the table of all; called again, it goes on with what is not done.
 
@@ -146,7 +157,7 @@ def study(
         loaded = load_study(file, overrides, scale, _given(storage, name))
         from tuning.study import run_study
 
-        result = run_study(loaded, overwrite=overwrite, console=console)
+        result = run_study(loaded, overwrite=overwrite, console=console, address=address)
         from tuning.summarise import show_study
 
         show_study(result.folder, console)
@@ -159,10 +170,19 @@ def study(
 
 @app.command()
 def validate(
-    file: FILE, scale: SCALE = None, overrides: SET = None, storage: STORAGE = None, name: NAME = None
+    file: FILE,
+    scale: SCALE = None,
+    overrides: SET = None,
+    storage: STORAGE = None,
+    name: NAME = None,
+    address: ADDRESS = None,
 ) -> None:
     """Say what a sweep, or a study, would do and need, and run nothing."""
     with _input_errors():
+        if address is not None:
+            from tuning import cluster
+
+            cluster.start(address)
         from tuning.study_file import is_study, load_study
 
         if is_study(file):
@@ -179,6 +199,17 @@ def validate(
         from tuning.plan import plan
 
         describe(plan(sweep, overwrite=True), _console())
+
+
+@app.command()
+def token() -> None:
+    """Make the token that a cluster asks for, in a file that this user alone can read; it is not shown."""
+    with _input_errors():
+        from tuning.token import make_token
+
+        file, made = make_token()
+    said = "wrote a token to" if made else "there is a token already, which a cluster may use; it is kept in"
+    _console().print(f"{said} {file}: copy it to every machine of the cluster, mode 600", soft_wrap=True)
 
 
 @app.command()

@@ -12,7 +12,10 @@ import ray
 from ray.exceptions import RayTaskError
 
 from data_utils.errors import InputError
+from tuning import ray_inside
+from tuning.joining import authenticate, join
 from tuning.ray_log import without_tracebacks
+from tuning.token import MODE, TOKEN, new_token
 
 Arguments = ParamSpec("Arguments")
 Item = TypeVar("Item")
@@ -25,6 +28,8 @@ _ENVIRONMENT = {
     "TUNE_MAX_PENDING_TRIALS_PG": "200",  # as for Ray's own grids; by default a searcher's workers start one by one
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no loggers but those the driver names
 }
+
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -43,21 +48,50 @@ class Machine:
         return min(by_cpus, by_gpus)
 
 
-def start() -> None:
-    """Start Ray on this machine alone, unless this process is connected to one already."""
+def start(address: str | None = None) -> None:
+    """Start Ray on this machine alone, or join a cluster, unless this process is connected to one already.
+
+    Args:
+        address: HOST:PORT of a cluster's head, or `auto` for the one that this machine is of.
+
+    Raises:
+        InputError: the cluster cannot be joined, or Ray would listen beyond this machine.
+    """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if not ray.is_initialized():
-        here = this_machine()
-        ray.init(
-            address="local",
-            num_cpus=here.cpus,
-            num_gpus=here.gpus,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        if address is None:
+            _start_here()
+        else:
+            join(address)
     without_tracebacks()
+
+
+def _start_here() -> None:
+    """Start a Ray that nobody else can use: on the loopback alone, with a token that only its processes know."""
+    authenticate()
+    here = this_machine()
+    mine = os.environ[MODE] == "token" and TOKEN not in os.environ
+    if mine:
+        os.environ[TOKEN] = new_token()  # else Ray would write one to a file that all users can read
+    ray_inside.reread_environment()
+    try:
+        with ray_inside.on_loopback():
+            ray.init(
+                address="local",
+                num_cpus=here.cpus,
+                num_gpus=here.gpus,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+    finally:
+        if mine:  # what this process starts besides need not know it
+            del os.environ[TOKEN]
+    if ray_inside.node_address() != LOOPBACK:
+        ray.shutdown()
+        problem = f"does not keep to {LOOPBACK} on this machine; install the Ray that upsweep is tested with, of constraints.txt"
+        raise InputError(f"Ray {ray.__version__}", [problem])
 
 
 def machines() -> list[Machine]:

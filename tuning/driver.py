@@ -82,7 +82,12 @@ class SweepResult:
 
 
 def run(
-    sweep: Sweep, *, overwrite: bool = False, resume: bool = False, console: Console | None = None
+    sweep: Sweep,
+    *,
+    overwrite: bool = False,
+    resume: bool = False,
+    console: Console | None = None,
+    address: str | None = None,
 ) -> SweepResult:
     """Run a sweep.
 
@@ -91,6 +96,7 @@ def run(
         resume: whether to go on with one that is there and has not ended well: trials that have ended are not run
             again, nor are epochs before a checkpoint, and the result is that of a run without a break.
         console: where progress goes; by default nowhere.
+        address: of the cluster that trials run on; by default they run on this machine. See `cluster.start`.
 
     Raises:
         InputError: something the sweep needs is missing or does not fit, or another process runs it, and nothing has been
@@ -99,6 +105,8 @@ def run(
             go on if the folder is there.
     """
     console = console or Console(quiet=True)
+    if address is not None:  # what the trials need is there, not here
+        cluster.start(address)
     with stored(sweep, resume=resume, warn=lambda text: console.print(text, style="yellow", soft_wrap=True)):
         todo = plan(sweep, overwrite=overwrite or resume)  # before Ray, which takes seconds to start
         with hold(sweep.folder):

@@ -8,6 +8,7 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from data_utils.errors import InputError
+from tuning import cluster
 from tuning.differences import as_text, differences
 from tuning.driver import SweepResult, run, try_report
 from tuning.ending import Ending, read_ending
@@ -62,17 +63,22 @@ def plan_study(study: Study, *, overwrite: bool = False) -> list[Plan]:
     return plans
 
 
-def run_study(study: Study, *, overwrite: bool = False, console: Console | None = None) -> StudyResult:
+def run_study(
+    study: Study, *, overwrite: bool = False, console: Console | None = None, address: str | None = None
+) -> StudyResult:
     """Run the sweeps that are not done, and write the study's table after each.
 
     Args:
         overwrite: whether sweeps that are done run again.
         console: where progress goes; by default nowhere.
+        address: of the cluster that trials run on, as `driver.run` takes it.
 
     Raises:
         InputError: something that a sweep needs is missing or does not fit, or another process runs the study; nothing
             has been trained.
     """
+    if address is not None:
+        cluster.start(address)
     plan_study(study, overwrite=overwrite)
     with hold(study.folder):
         return _run_members(study, overwrite, console)

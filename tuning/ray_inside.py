@@ -1,0 +1,90 @@
+"""What is used of Ray beyond its public names, in one place, and why; written for Ray 2.60."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray._private import ray_constants, services
+from ray._raylet import (  # type: ignore[attr-defined]  # it is compiled, and its stub knows less
+    AuthenticationTokenLoader,
+    Config,
+    GcsClient,
+)
+
+_LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+
+
+def reread_environment() -> None:
+    """Let Ray see RAY_AUTH_MODE and the token as they are now: it has read them when it was imported, or first used."""
+    Config.initialize("")
+    AuthenticationTokenLoader.instance().reset_cache()
+
+
+@contextmanager
+def on_loopback() -> Iterator[None]:
+    """Let all that is started within listen on 127.0.0.1 alone.
+
+    `_node_ip_address` does not: Ray puts the machine's outer address in the place of 127.0.0.1. The switch that Ray has for
+    Windows and macOS does; this process has read it when it imported Ray.
+    """
+    before = os.environ.get(_LOOPBACK)
+    os.environ[_LOOPBACK] = "0"
+    constant, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = constant
+        if before is None:
+            del os.environ[_LOOPBACK]
+        else:
+            os.environ[_LOOPBACK] = before
+
+
+def resolved(address: str) -> str:
+    """Return the HOST:PORT of an address, which may be `auto`, as Ray would connect to it.
+
+    Raises:
+        ConnectionError: `auto`, and there is no cluster on this machine, or several.
+        ValueError: it is no address.
+    """
+    return str(services.canonicalize_bootstrap_address_or_die(address))
+
+
+def nodes_of(address: str) -> set[str]:
+    """Ask a cluster's head for its nodes, as `ray.init` does again and again for twenty seconds or minutes.
+
+    Returns:
+        the ids of those that live.
+
+    Raises:
+        ray.exceptions.AuthenticationError: the token is wrong.
+        ray.exceptions.RayError: no head answers.
+    """
+    with _quiet():
+        infos: dict[Any, Any] = GcsClient(address=address).get_all_node_info(timeout=10)
+    return {info_id.hex() for info_id, info in infos.items() if info.state == 0}
+
+
+def nodes_here() -> set[str]:
+    """Return the ids of the nodes that run on this machine, of whatever cluster."""
+    return set(services.find_node_ids())  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+
+
+def node_address() -> str:
+    """Return the address that the node which this process is connected to listens at."""
+    return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]  # as above
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what Ray's C++ writes to stderr from it: what is wrong is raised as well."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
