@@ -9,6 +9,7 @@ from ray import tune
 from data_utils.errors import InputError
 from data_utils.places import parent, shown, written
 from data_utils.sealed_json import read_sealed, sealed
+from trainables.alike import refuse_unlike
 from trainables.metrics import (
     DEVICE,
     GIVEN,
@@ -37,7 +38,8 @@ class ClassifierTrainable(tune.Trainable):
     """One trial: an epoch of training and a validation each step.
 
     Config: `recipe` (the fields of `Recipe`), `device` ("cpu" or "cuda"), `threads` to compute with on a CPU,
-    `max_epochs`, and `checkpoint_seconds`, the least time between checkpoints (None: none are taken). Where trials share
+    `max_epochs`, and `checkpoint_seconds`, the least time between checkpoints (None: none are taken). On several machines:
+    `alike` (the fields of `Alike`), what this one must have as the driver's has it. Where trials share
     epochs: `states`, {epoch: place} of the states to leave to others, and `shared`, the places of what another left to this
     one: `rows`, the results of the first epochs, and `state`, the learner's after them (None: the trial ends with them).
     """
@@ -63,6 +65,7 @@ class ClassifierTrainable(tune.Trainable):
 
         from trainables.session import open_session
 
+        refuse_unlike(config.get("alike"))
         torch.set_num_threads(config["threads"])
         self._device = torch.device(config["device"])
         session = open_session(Recipe(**config["recipe"]), self._device)

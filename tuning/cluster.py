@@ -1,19 +1,18 @@
-"""Ray itself: started once, what it has to give, and work that is no trial."""
+"""Ray itself: started or joined once, and work on it that is no trial."""
 
 import logging
 import os
 from collections.abc import Callable, Iterator
-from ctypes.util import find_library
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import ray
 from ray.exceptions import RayTaskError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from data_utils.errors import InputError
 from tuning import ray_inside
 from tuning.joining import authenticate, join
+from tuning.nodes import Node, this_machine
 from tuning.ray_log import without_tracebacks
 from tuning.token import MODE, TOKEN, new_token
 
@@ -30,22 +29,6 @@ _ENVIRONMENT = {
 }
 
 LOOPBACK = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class Machine:
-    """CPU cores and GPUs of one node."""
-
-    cpus: int
-    gpus: int
-
-    def fits(self, cpus: int, gpus: float) -> int:
-        """Return how many trials of these demands fit at once; fractions of a GPU never span two."""
-        by_cpus = self.cpus // cpus
-        if gpus == 0:
-            return by_cpus
-        by_gpus = self.gpus * int(1 / gpus + 1e-9) if gpus < 1 else self.gpus // int(gpus)
-        return min(by_cpus, by_gpus)
 
 
 def start(address: str | None = None) -> None:
@@ -94,56 +77,42 @@ def _start_here() -> None:
         raise InputError(f"Ray {ray.__version__}", [problem])
 
 
-def machines() -> list[Machine]:
-    """Return the nodes of the connected Ray, or the one that `start` would make."""
-    if not ray.is_initialized():
-        return [this_machine()]
-    nodes = ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
-    resources = [node["Resources"] for node in nodes if node["Alive"]]
-    return [Machine(int(r.get("CPU", 0)), int(r.get("GPU", 0))) for r in resources]
-
-
-def this_machine() -> Machine:
-    """Return the cores this process may use, by its affinity and its container's quota, and the GPUs it sees."""
-    cores = len(os.sched_getaffinity(0))
-    quota = Path("/sys/fs/cgroup/cpu.max")
-    if quota.is_file():
-        limit, period = quota.read_text().split()
-        if limit != "max":
-            cores = min(cores, max(1, int(limit) // int(period)))
-    return Machine(cores, _gpus())
-
-
 def stream(
     generate: Callable[Arguments, Iterator[Item]],
-    where: Machine,
+    where: Node,
+    cpus: int,
+    gpus: float,
     *args: Arguments.args,
     **kwargs: Arguments.kwargs,
 ) -> Iterator[Item]:
-    """Run a generator function as a Ray task that takes a whole machine, and yield its items as they come.
+    """Run a generator function as a Ray task on a node, begun at once, and return its items, which come as they are ready.
 
     A task, since the driver's own machine may have no GPU.
 
+    Args:
+        cpus, gpus: what it waits for, which should be a trial's: were it all of the node, trials of other sweeps could keep
+            it waiting for ever. It may compute with all cores: nothing else of its own sweep runs meanwhile.
+
     Raises:
         InputError: the function raised one.
-        ray.exceptions.RayError: it raised something else, or its worker died.
+        ray.exceptions.RayError: it raised something else, or its worker or the node died.
     """
-    task: Any = ray.remote(num_cpus=where.cpus, num_gpus=where.gpus, num_returns="streaming", max_retries=0)(
-        generate
-    )
-    for reference in task.remote(*args, **kwargs):
+    task = on_node(where, generate, num_cpus=cpus, num_gpus=gpus, num_returns="streaming")
+    return _items(task.remote(*args, **kwargs))
+
+
+def on_node(where: Node, function: Callable[..., Any], **options: Any) -> Any:
+    """Return a function as a Ray task of a node, which is not run again when it fails."""
+    there = NodeAffinitySchedulingStrategy(where.id, soft=False)
+    remote: Any = ray.remote  # whose types know no strategy of a node, nor options in a mapping
+    return remote(max_retries=0, scheduling_strategy=there, **options)(function)
+
+
+def _items(references: Any) -> Iterator[Any]:
+    for reference in references:
         try:
             yield ray.get(reference)
         except RayTaskError as error:
             if isinstance(error.cause, InputError):  # as it was raised, without the worker's traceback
                 raise error.cause from None
             raise
-
-
-def _gpus() -> int:
-    """Return how many GPUs PyTorch sees here; where there is no CUDA driver there is no need to import it to know."""
-    if find_library("cuda") is None and not Path("/dev/nvidiactl").exists():
-        return 0
-    import torch
-
-    return torch.cuda.device_count()

@@ -52,6 +52,7 @@ def _describe(todo: Plan, disk: Disk, console: Console) -> None:
         "images": f"{todo.train} train, {todo.val} validation, {todo.test} test ({split}, digest {todo.split_digest})",
         "network": f"{_all(todo, 'arch')}, weights {recipe.weights}, frozen {_all(todo, 'freeze')}, {recipe.transform} transform",
         "resources": f"{counted(todo.cpus, 'CPU')} and {todo.gpus:g} GPUs a trial",
+        "hosts": f"room for {', '.join(f'{fits} on {host}' for host, fits in todo.room.items())}",
         "disk": f"{_disk(disk)}; free: {todo.cache_free / _GB:.0f} GB at the cache, {todo.storage_free / _GB:.0f} GB at "
         f"{sweep.folder}",
     }

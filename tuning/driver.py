@@ -1,7 +1,7 @@
 """Algorithm 2 from start to end: trials on Ray Tune, the pick, the retrain, the test, and the files that hold it all."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from data_utils.errors import InputError
 from data_utils.places import is_s3, shown
 from data_utils.splits import Splits
 from trainables.classifier import ClassifierTrainable
+from trainables.recipe import Recipe
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.broken_off import saying_how_to_go_on
@@ -24,6 +25,7 @@ from tuning.files import aside, drop, drop_parts
 from tuning.interrupts import Interrupts
 from tuning.journal import Journal, checkpoints, drop_journal, restore
 from tuning.live_tables import LiveTables, epochs_before
+from tuning.nodes import nodes
 from tuning.pinned import check_settings, keep_settings, nothing_was_run
 from tuning.plan import Plan, plan
 from tuning.progress import Progress
@@ -245,10 +247,10 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> t
         progress.stage(f"initialised, as the weight file does not hold them: {', '.join(todo.fresh)}")
     for recipe in recipes_ahead(todo.trials):
         progress.stage(f"opening what {recipe.arch}'s trials share")
-        cores = todo.whole_machine.cpus
         try:
-            for done, total in cluster.stream(compute_ahead, todo.whole_machine, recipe, todo.device, cores):
-                progress.count("images computed ahead", done, total)
+            for computed in _on_each_node(todo, recipe):
+                for done, total in computed:
+                    progress.count("images computed ahead", done, total)
         except RayError as error:
             problem = (
                 f"cannot be computed: {last_line(error)}; lower data.eval_batch_size or free memory and disk"
@@ -263,6 +265,15 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> t
     return folder, data.splits
 
 
+def _on_each_node(todo: Plan, recipe: Recipe) -> list[Iterator[tuple[int, int]]]:
+    """Begin to compute what trials share on every node that they may run on, since each keeps what it computes."""
+    where = [node for node in nodes() if node.fits(todo.cpus, todo.gpus)]
+    return [
+        cluster.stream(compute_ahead, node, todo.cpus, todo.gpus, recipe, todo.device, node.cpus)
+        for node in where
+    ]
+
+
 def _trial_config(spec: TrialSpec, todo: Plan) -> dict[str, Any]:
     return {
         INDEX: spec.index,
@@ -272,6 +283,7 @@ def _trial_config(spec: TrialSpec, todo: Plan) -> dict[str, Any]:
         "threads": todo.cpus,
         "max_epochs": todo.sweep.train.max_epochs,
         "checkpoint_seconds": todo.sweep.faults.checkpoint_seconds,
+        "alike": asdict(todo.alike) if todo.alike else None,
     }
 
 

@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 
 from data_utils.caches import cache_dir
 from data_utils.errors import InputError
+from data_utils.folder import ImageFolder
 from data_utils.places import PART, exists, is_s3, matching, shown, under
 from data_utils.prepared import open_folder
 from data_utils.splits import Splits
+from trainables.alike import Alike
 from trainables.architectures import MIN_IMAGE_SIZE
-from tuning.cluster import Machine, machines
+from tuning import elsewhere
 from tuning.config import Sweep
 from tuning.lease import DRIVER
+from tuning.nodes import Node, equal_share, nodes, room
 from tuning.remote import check_place
 from tuning.sharing import forks
 from tuning.space import TrialSpec, trial_specs
@@ -49,8 +52,10 @@ class Plan:
     """GPUs a trial."""
     at_once: int
     """Trials at once."""
-    whole_machine: Machine
-    """What work that runs alone takes: all cores of a machine, and one GPU of it if trials use any."""
+    alike: Alike | None
+    """What other machines must have as this one has it; None on this machine alone."""
+    room: dict[str, int]
+    """{host: trials that fit there at once}"""
     store_bytes: int
     """About what the decoded images take."""
     cache_free: int
@@ -94,7 +99,7 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
     problems: list[str] = []
     trials = trial_specs(sweep)
     folder = _collect(problems, lambda: _look_at_folder(sweep))
-    there = machines()
+    there = nodes()
     gpus = _gpus(sweep, there)
     cpus = _cpus(sweep, there, gpus, len(trials))
     misfits = _misfits(sweep, trials, len(folder.splits.train) if folder else sweep.data.batch_size)
@@ -109,6 +114,8 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
                 check = partial(check_weights, arch, folder.classes, weights, hidden, size)
                 fresh += _collect(problems, check) or []
     problems += _resource_problems(cpus, gpus, there)
+    others = elsewhere.others()
+    needs = _collect(problems, lambda: elsewhere.alike(trials, folder.images)) if folder and others else None
     free = [_collect(problems, partial(_free, *place)) for place in _places(sweep)]
     problems += _name_problems(sweep, overwrite)
     if (
@@ -121,9 +128,12 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
         from tuning.track_wandb import check_wandb
 
         _collect(problems, partial(check_wandb, sweep.track.wandb.mode))
+    if needs is not None and all(place is not None for place in free):
+        problems += elsewhere.problems(others, needs, sweep.place)
     if problems or folder is None:
         raise InputError(f"sweep {sweep.name!r}", list(dict.fromkeys(problems)))
-    fitting = sum(machine.fits(cpus, gpus) for machine in there)
+    by_host = room(there, cpus, gpus)
+    fitting = sum(by_host.values())
     return Plan(
         sweep=sweep,
         trials=trials,
@@ -137,8 +147,9 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
         cpus=cpus,
         gpus=gpus,
         at_once=min(fitting, len(trials), sweep.resources.max_concurrent or fitting),
-        whole_machine=_whole_machine(there, gpus),
-        store_bytes=int(folder.images * sweep.data.resize**2 * _MEAN_ASPECT * 3),
+        alike=needs,
+        room=by_host,
+        store_bytes=int(len(folder.images) * sweep.data.resize**2 * _MEAN_ASPECT * 3),
         storage_free=free[0] or 0,
         cache_free=free[1] or 0,
     )
@@ -147,7 +158,7 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
 @dataclass(frozen=True)
 class _Folder:
     classes: int
-    images: int
+    images: ImageFolder
     splits: Splits
     listed: bool
 
@@ -156,7 +167,7 @@ def _look_at_folder(sweep: Sweep) -> _Folder:
     dataset = open_folder(sweep.data.root)
     splits = Splits.of(dataset, sweep.data.seed)
     splits.check(str(dataset.root))
-    return _Folder(len(dataset.classes), len(dataset), splits, dataset.listed is not None)
+    return _Folder(len(dataset.classes), dataset, splits, dataset.listed is not None)
 
 
 def _misfits(sweep: Sweep, trials: list[TrialSpec], images: int) -> dict[str, list[str]]:
@@ -193,25 +204,20 @@ def _collect(problems: list[str], look: Callable[[], Looked]) -> Looked | None:
         return None
 
 
-def _gpus(sweep: Sweep, there: list[Machine]) -> float:
+def _gpus(sweep: Sweep, there: list[Node]) -> float:
     wanted = sweep.resources.gpus
-    return float(any(machine.gpus for machine in there)) if wanted == "auto" else float(wanted)
+    return float(any(node.gpus for node in there)) if wanted == "auto" else float(wanted)
 
 
-def _cpus(sweep: Sweep, there: list[Machine], gpus: float, trials: int) -> int:
+def _cpus(sweep: Sweep, there: list[Node], gpus: float, trials: int) -> int:
     wanted = sweep.resources.cpus
     if wanted != "auto":
         return wanted
     at_once = min(trials, sweep.resources.max_concurrent or trials)
-    return 1 if gpus else max(1, max(machine.cpus for machine in there) // at_once)
+    return 1 if gpus else equal_share(there, at_once)
 
 
-def _whole_machine(there: list[Machine], gpus: float) -> Machine:
-    largest = max((m for m in there if m.gpus or not gpus), key=lambda m: m.cpus)
-    return Machine(largest.cpus, 1 if gpus else 0)
-
-
-def _resource_problems(cpus: int, gpus: float, there: list[Machine]) -> list[str]:
+def _resource_problems(cpus: int, gpus: float, there: list[Node]) -> list[str]:
     """Return which demands of a trial no machine can meet; a trial never spans two."""
     most_gpus, most_cpus = max(m.gpus for m in there), max(m.cpus for m in there)
     problems = []

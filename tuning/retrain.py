@@ -4,17 +4,16 @@ The only code that touches test images.
 """
 
 import math
-import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from data_utils.places import basename, exists, is_s3, parent, under, written
+from trainables.alike import versions
 from trainables.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -188,9 +187,3 @@ def _keep(learner: "Learner", place: str) -> None:
 def mean_class_accuracy(labels: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64]) -> float:
     """Return the mean over the classes that occur in `labels` of the share of their images predicted right."""
     return float(np.mean([np.mean(predicted[labels == label] == label) for label in np.unique(labels)]))
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what computes."""
-    packages = ("upsweep", "torch", "torchvision", "ray", "pillow", "numpy")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}

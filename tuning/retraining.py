@@ -18,6 +18,7 @@ from tuning.disk_full import says_disk_full
 from tuning.failures import reason
 from tuning.files import aside
 from tuning.interrupts import Interrupts
+from tuning.nodes import Node, largest, nodes
 from tuning.plan import Plan
 from tuning.progress import Progress
 from tuning.results import write_predictions, write_test
@@ -58,18 +59,28 @@ def _retrain(
     progress.stage(
         f"retraining trial {winner.trial} on train + validation for {counted(winner.epoch, 'epoch')}, seed {seed}"
     )
-    where, faults = todo.whole_machine, todo.sweep.faults
-    period, most = faults.checkpoint_seconds, faults.max_failures
+    period, most = todo.sweep.faults.checkpoint_seconds, todo.sweep.faults.max_failures
     state, failures = kept.state(seed), 0
     stop = stop_file(state)
     remove(stop)  # of an interrupt before
     while True:
+        where = _largest(todo, progress)
         try:
             with interrupts.heeded(
                 "the retrain ends its epoch and keeps its state", lambda: write_bytes(stop, b"")
             ):
                 for event in cluster.stream(
-                    retrain, where, recipe, winner.epoch, seed, todo.device, where.cpus, state, period
+                    retrain,
+                    where,
+                    todo.cpus,
+                    todo.gpus,
+                    recipe,
+                    winner.epoch,
+                    seed,
+                    todo.device,
+                    where.cpus,
+                    state,
+                    period,
                 ):
                     if isinstance(event, Paused):
                         raise KeyboardInterrupt
@@ -87,6 +98,18 @@ def _retrain(
                 return Failed(seed, said)
             tries = f"retry {failures} of at most {most}"
             progress.warn(f"the retrain with seed {seed} failed and is tried again ({tries}): {said}")
+
+
+def _largest(todo: Plan, progress: Progress) -> Node:
+    """Return the node to retrain on, as the cluster is now; it may have lost all since the trials, so wait for one."""
+    told = False
+    while (found := largest(nodes(), todo.cpus, todo.gpus)) is None:
+        if not told:
+            demand = f"{counted(todo.cpus, 'CPU')} and {todo.gpus:g} GPUs"
+            progress.warn(f"no machine of the cluster has {demand} now; the retrain waits for one")
+        told = True
+        time.sleep(1)
+    return found
 
 
 def _write_retrained(

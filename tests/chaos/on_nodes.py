@@ -10,7 +10,7 @@ import ray
 from ray.cluster_utils import Cluster
 
 from tuning.cli import main
-from tuning.cluster import this_machine
+from tuning.nodes import this_machine
 
 NODES = 3
 

@@ -1,0 +1,88 @@
+"""The machines that trials may run on: what each has to give, now."""
+
+import math
+import os
+import platform
+from collections.abc import Iterable
+from ctypes.util import find_library
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node: the CPU cores and GPUs that it lends."""
+
+    host: str
+    cpus: int
+    gpus: int
+    id: str = ""
+    """Ray's, in hex; empty: this machine, before Ray is started."""
+
+    def fits(self, cpus: int, gpus: float) -> int:
+        """Return how many trials of these demands fit at once; fractions of a GPU never span two."""
+        by_cpus = self.cpus // cpus
+        if gpus == 0:
+            return by_cpus
+        by_gpus = self.gpus * int(1 / gpus + 1e-9) if gpus < 1 else self.gpus // int(gpus)
+        return min(by_cpus, by_gpus)
+
+
+def nodes() -> list[Node]:
+    """Return the nodes of the connected Ray that live, by host; or this machine, which a local Ray would be."""
+    if not ray.is_initialized():
+        return [this_machine()]
+    found = [
+        Node(
+            host=node["NodeManagerHostname"],
+            cpus=int(node["Resources"].get("CPU", 0)),
+            gpus=int(node["Resources"].get("GPU", 0)),
+            id=node["NodeID"],
+        )
+        for node in ray.nodes()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+        if node["Alive"]
+    ]
+    return sorted(found, key=lambda node: (node.host, node.id))
+
+
+def this_machine() -> Node:
+    """Return the cores this process may use, by its affinity and its container's quota, and the GPUs it sees."""
+    cores = len(os.sched_getaffinity(0))
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    if quota.is_file():
+        limit, period = quota.read_text().split()
+        if limit != "max":
+            cores = min(cores, max(1, int(limit) // int(period)))
+    return Node(platform.node(), cores, _gpus())
+
+
+def largest(there: Iterable[Node], cpus: int, gpus: float) -> Node | None:
+    """Return the node with the most cores of those that fit a trial, or None: where work runs that runs alone."""
+    fitting = [node for node in there if node.fits(cpus, gpus)]
+    return max(fitting, key=lambda node: node.cpus, default=None)
+
+
+def room(there: Iterable[Node], cpus: int, gpus: float) -> dict[str, int]:
+    """Return {host: trials of these demands that fit at once}, of the hosts that fit any."""
+    found: dict[str, int] = {}
+    for node in there:
+        if fitting := node.fits(cpus, gpus):
+            found[node.host] = found.get(node.host, 0) + fitting
+    return found
+
+
+def equal_share(there: Iterable[Node], at_once: int) -> int:
+    """Return the cores that each of so many trials can have at least, if they are spread over the nodes evenly."""
+    cores = [node.cpus for node in there if node.cpus] or [1]
+    return max(1, max(cores) // math.ceil(at_once / len(cores)))
+
+
+def _gpus() -> int:
+    """Return how many GPUs PyTorch sees here; where there is no CUDA driver there is no need to import it to know."""
+    if find_library("cuda") is None and not Path("/dev/nvidiactl").exists():
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
