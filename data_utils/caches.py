@@ -84,7 +84,7 @@ class CachedFile:
     """A file or folder of the cache."""
 
     kind: str
-    """`pixels`, `features`, `sample`, `working` copy of a run that is at S3, or `left over` from a process that was killed."""
+    """`pixels`, `features`, `archive`, `sample`, `working` copy of a run that is at S3, or `left over` from a process that was killed."""
     path: Path
     bytes: int
     written: float
@@ -96,6 +96,7 @@ def cached() -> list[CachedFile]:
     root = cache_dir()
     files = [("pixels", path) for path in root.glob("pixels/*.arrow")]
     files += [("features", path) for path in root.glob("features/*.npy")]
+    files += [("archive", path) for path in root.glob("archives/*") if _is_fetched(path)]
     files += [("sample", path) for path in root.glob("sample-*") if path.is_dir()]
     files += [("working", path) for path in root.glob("working/*/*") if _is_left(path)]
     files += [("left over", path) for pattern in ("*/.*.part", "bench-*") for path in root.glob(pattern)]
@@ -130,6 +131,10 @@ def _is_left(folder: Path) -> bool:
             return folder.is_dir() and UNSENT not in folder.name and not unsent_mark(folder).exists()
     except Timeout:
         return False
+
+
+def _is_fetched(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".")
 
 
 def _bytes(path: Path) -> int:

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 
+from data_utils.archive import fetched_archive, is_archive
 from data_utils.errors import InputError
 from data_utils.folder import ImageFolder
 from data_utils.pixel_store import PixelStore, Progress
@@ -27,11 +28,13 @@ class PreparedData:
 
 
 def open_folder(root: str) -> ImageFolder:
-    """Return the images of a folder, or the embedded sample for "sample".
+    """Return the images of a folder, of an archive at a server, or the embedded sample for "sample".
 
     Raises:
-        InputError: no such folder, no images, lists that do not fit.
+        InputError: no such folder, an archive that cannot be fetched, no images, lists that do not fit.
     """
+    if is_archive(root):
+        return ImageFolder(fetched_archive(root))
     return ImageFolder(cached_sample() if root == SAMPLE else root)
 
 
@@ -46,7 +49,7 @@ def prepare(
     """Open a folder's data set, splits and store, decoding what has not been decoded before.
 
     Args:
-        root: a folder, or "sample".
+        root: a folder, the place of an archive, or "sample".
         resize: pixels of the stored images' short side.
         split_seed: for a folder without lists.
         on_bad_image: "error" refuses images that cannot be decoded, naming all of them; "skip" leaves them out, and

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from data_utils.archive import archive_problem, is_archive
 from data_utils.augment import parse_augmentation
 from data_utils.caches import working_folder
 from data_utils.errors import InputError, near
@@ -69,11 +70,22 @@ PathText = Annotated[str, AfterValidator(_path)]
 """Where something lies, relative to the working directory or absolute."""
 
 
+def _root(text: str) -> str:
+    """Let through a folder, or the address of an archive; one that is refused is not repeated, since it may hold a secret."""
+    if not is_archive(text):
+        return _path(text)
+    if problem := archive_problem(text):
+        raise PydanticCustomError("uri", "{problem}", {"problem": problem})
+    return text
+
+
 class DataSettings(Settings):
     """Which images, and in which form a network sees them."""
 
-    root: PathText
-    """Folder that holds one folder of images a class (or Caltech-101's own), or `sample` for the embedded digits."""
+    root: Annotated[str, AfterValidator(_root)]
+    """Folder that holds one folder of images a class (or Caltech-101's own), or a tar or zip of one by `s3://` or
+    `https://`, which each machine fetches once into its cache (`#sha256=...` behind it is compared), or `sample` for the
+    embedded digits."""
     on_bad_image: Literal["error", "skip"] = "error"
     """What to do about images that cannot be decoded: refuse to start and name them, or leave them out."""
     resize: int = Field(256, ge=1, le=LARGEST)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from data_utils.archive import is_archive
 from data_utils.caches import cache_dir
 from data_utils.errors import InputError
 from data_utils.folder import ImageFolder
@@ -22,7 +23,7 @@ from tuning.lease import DRIVER
 from tuning.nodes import Node, equal_share, nodes, room
 from tuning.remote import check_place
 from tuning.sharing import forks
-from tuning.space import TrialSpec, trial_specs
+from tuning.space import TrialSpec, recipe, trial_specs
 from tuning.sweep_file import SWEEP_FILE
 
 _MEAN_ASPECT = 4 / 3
@@ -68,7 +69,8 @@ class Plan:
         settings = self.sweep.model_dump()
         if not is_s3(self.sweep.storage):
             settings["storage"] = str(self.sweep.folder.parent)
-        settings["data"] |= {"root": recipe.root, "transform": recipe.transform}
+        root = self.sweep.data.root  # of an archive: the recipe's names a server, as `s3` does
+        settings["data"] |= {"root": root if is_archive(root) else recipe.root, "transform": recipe.transform}
         settings["model"]["weights"] = recipe.weights
         settings["resources"] |= {"cpus": self.cpus, "gpus": self.gpus}
         return settings
@@ -164,7 +166,7 @@ class _Folder:
 
 
 def _look_at_folder(sweep: Sweep) -> _Folder:
-    dataset = open_folder(sweep.data.root)
+    dataset = open_folder(recipe(sweep).root)
     splits = Splits.of(dataset, sweep.data.seed)
     splits.check(str(dataset.root))
     return _Folder(len(dataset.classes), dataset, splits, dataset.listed is not None)

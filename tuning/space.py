@@ -9,8 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from data_utils.archive import is_archive
 from data_utils.augment import operations
 from data_utils.errors import near
+from data_utils.places import is_s3, s3_place
 from data_utils.prepared import SAMPLE
 from trainables.architectures import IMAGENET
 from trainables.recipe import Recipe
@@ -85,7 +87,7 @@ def recipe(sweep: Sweep) -> Recipe:
     if weights is not None and weights != IMAGENET:
         weights = str(Path(weights).expanduser().resolve())
     return Recipe(
-        root=data.root if data.root == SAMPLE else str(Path(data.root).expanduser().resolve()),
+        root=_root(sweep),
         split_seed=data.seed,
         on_bad_image=data.on_bad_image,
         resize=data.resize,
@@ -108,6 +110,17 @@ def recipe(sweep: Sweep) -> Recipe:
         precision=train.precision,
         seed=train.seed,
     )
+
+
+def _root(sweep: Sweep) -> str:
+    """Return `data.root` as it means the same on every machine."""
+    root = sweep.data.root
+    if root == SAMPLE or not is_archive(root):
+        return root if root == SAMPLE else str(Path(root).expanduser().resolve())
+    address, mark, digest = root.partition("#")
+    if is_s3(address):
+        address = s3_place(address, sweep.s3.endpoint, sweep.s3.region)
+    return address + mark + digest
 
 
 def check_points(sweep: Sweep) -> list[tuple[Place, str]]:

@@ -147,5 +147,6 @@ def _shown(override: str) -> str:
     """Return an override as messages repeat it: without its value where a secret may stand by mistake."""
     name = re.split(r"[=:\s]", override.strip(), maxsplit=1)[0]
     section = name.partition(".")[0]
-    secret = section in ("track", "s3") or (section == "storage" and "@" in override)
+    address = section in ("storage", "data") and ("@" in override or "?" in override)
+    secret = section in ("track", "s3") or address
     return f"{name}=***" if secret else override

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 
 from PIL import Image
 
+from data_utils.archive import archive_folder, is_archive
 from data_utils.decoding import FORMATS, to_rgb
 from data_utils.errors import InputError
+from data_utils.places import is_s3, s3_place
 from data_utils.prepared import open_folder
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,9 @@ def thumbnails(root: str, names: Iterable[str]) -> dict[str, str]:
     if not (names := list(names)):
         return {}
     try:
+        root = s3_place(root) if is_s3(root) else root
+        if is_archive(root) and not archive_folder(root).is_dir():
+            raise InputError(root, ["is not in the cache, and is not fetched for a report"])
         folder = open_folder(root)
     except InputError as error:
         logger.info("no example images in the report: %s", error)

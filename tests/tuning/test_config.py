@@ -6,6 +6,7 @@ import pytest
 
 from data_utils.errors import InputError
 from tuning.config import load_sweep
+from tuning.space import trial_specs
 
 GOOD = """\
 name: good
@@ -358,3 +359,16 @@ def test_a_long_value_is_not_repeated_whole(tmp_path: Path) -> None:
     """Its beginning is enough."""
     (problem,) = problems(tmp_path, GOOD, f"data.batch_size={'x' * 9000}")
     assert "x" * 190 + "..." in problem.rpartition("but got")[2]
+
+
+def test_an_archive_is_the_same_for_every_machine_and_for_a_resume(tmp_path: Path) -> None:
+    """The recipe names the server that `s3` or the environment gives; a secret in an address is refused unrepeated."""
+    given = ["data.root=s3://bucket/x.tar#sha256=" + "0" * 64, "s3.endpoint=http://127.0.0.1:9000"]
+    sweep = load_sweep("experiments/quickstart.yaml", given)
+    place = "s3://bucket/x.tar?endpoint=http%3A%2F%2F127.0.0.1%3A9000"
+    assert trial_specs(sweep)[0].recipe.root.partition("&")[0].partition("#")[0] == place
+    assert trial_specs(sweep)[0].recipe.root.endswith("#sha256=" + "0" * 64)
+    for secret in ("https://me:hunter2@host/x.tar", "https://host/x.tar?Signature=hunter2"):
+        with pytest.raises(InputError, match="must be an address without user, password") as raised:
+            load_sweep("experiments/quickstart.yaml", [f"data.root={secret}"])
+        assert "hunter2" not in str(raised.value)
