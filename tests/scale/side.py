@@ -6,6 +6,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,8 @@ LONG = 0.4
 worker can take its trial, so if all trials were over in no time it would be chance how many workers there ever are."""
 
 
-def seconds(index: int) -> float:
-    """Return how long an epoch of a trial lasts."""
+def first_are_long(index: int) -> float:
+    """Return how many seconds an epoch of a trial lasts."""
     return LONG if index < cluster.this_machine().cpus else 0.0
 
 
@@ -61,8 +62,18 @@ class Started(tune.Callback):
             self.memory = psutil.Process().memory_info().rss
 
 
-def ours(folder: Path, trials: int, epochs: int, started: Started) -> None:
-    """Run the toys as the driver runs a sweep's trials, and write the two tables."""
+def ours(
+    folder: Path,
+    trials: int,
+    epochs: int,
+    started: tune.Callback,
+    lasts: Callable[[int], float] = first_are_long,
+) -> None:
+    """Run the toys as the driver runs a sweep's trials, and write the two tables.
+
+    Args:
+        lasts: how many seconds an epoch of a trial sleeps.
+    """
     sweep = Sweep.model_validate(
         {
             "name": "scale",
@@ -88,7 +99,7 @@ def ours(folder: Path, trials: int, epochs: int, started: Started) -> None:
         ]
         run_trials(
             ToyTrainable,
-            [{INDEX: i, "kind": "rise", "max_epochs": epochs, "seconds": seconds(i)} for i in range(trials)],
+            [{INDEX: i, "kind": "rise", "max_epochs": epochs, "seconds": lasts(i)} for i in range(trials)],
             folder=sweep.folder,
             cpus=1,
             gpus=0,
@@ -111,7 +122,7 @@ def plain(folder: Path, trials: int, epochs: int, started: Started) -> None:
             "kind": "rise",
             "max_epochs": epochs,
             INDEX: tune.grid_search(list(range(trials))),
-            "seconds": tune.sample_from(lambda config: seconds(config[INDEX])),
+            "seconds": tune.sample_from(lambda config: first_are_long(config[INDEX])),
         },
         tune_config=tune.TuneConfig(reuse_actors=True),
         run_config=tune.RunConfig(
