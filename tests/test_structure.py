@@ -14,9 +14,12 @@ BELOW = {
     "tuning": {"data_utils", "trainables", "tuning"},
 }
 MAY_IMPORT_RAY = {
-    "trainables/classifier.py", "trainables/toy.py", "tuning/cluster.py", "tuning/driver.py", "tuning/elsewhere.py", "tuning/joining.py", "tuning/journal.py", "tuning/live_tables.py", "tuning/nodes.py", "tuning/pausing.py", "tuning/progress.py",
-    "tuning/ray_inside.py", "tuning/recorder.py", "tuning/search.py", "tuning/retraining.py", "tuning/retries.py", "tuning/stoppers.py",
-    "tuning/track.py", "tuning/trials.py",
+    "trainables/classifier.py", "trainables/toy.py", "tuning/cluster.py", "tuning/driver.py",
+    "tuning/elsewhere.py", "tuning/joining.py", "tuning/journal.py", "tuning/live_tables.py",
+    "tuning/neighbours.py", "tuning/nodes.py", "tuning/pausing.py",
+    "tuning/progress.py", "tuning/ray_inside.py", "tuning/recorder.py", "tuning/retraining.py",
+    "tuning/retries.py", "tuning/search.py",
+    "tuning/stoppers.py", "tuning/track.py", "tuning/trials.py",
 }  # fmt: skip
 FILES = [path for package in BELOW for path in sorted((ROOT / package).glob("*.py"))]
 

@@ -30,6 +30,8 @@ _ENVIRONMENT = {
 
 LOOPBACK = "127.0.0.1"
 
+_joined = False
+
 
 def start(address: str | None = None) -> None:
     """Start Ray on this machine alone, or join a cluster, unless this process is connected to one already.
@@ -46,8 +48,15 @@ def start(address: str | None = None) -> None:
         if address is None:
             _start_here()
         else:
+            global _joined
             join(address)
+            _joined = True
     without_tracebacks()
+
+
+def is_shared() -> bool:
+    """Return whether others may use the Ray that this process is connected to, which is not one that it has started."""
+    return _joined
 
 
 def _start_here() -> None:

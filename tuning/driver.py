@@ -25,6 +25,7 @@ from tuning.files import aside, drop, drop_parts
 from tuning.interrupts import Interrupts
 from tuning.journal import Journal, checkpoints, drop_journal, restore
 from tuning.live_tables import LiveTables, epochs_before
+from tuning.neighbours import Neighbour, neighbour
 from tuning.nodes import nodes
 from tuning.pinned import check_settings, keep_settings, nothing_was_run
 from tuning.plan import Plan, plan
@@ -137,8 +138,12 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepRe
     ):
         folder, splits = _prepare(todo, progress, overwrite, resume)
         with saying_how_to_go_on(folder):
-            with Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking:
-                _run_left(todo, folder, recorder, own, [progress, tracking], progress, interrupts)
+            with (
+                Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking,
+                neighbour(todo.cpus, todo.gpus, cluster.is_shared()) as ours,
+            ):
+                _run_left(todo, folder, recorder, own, [progress, tracking], progress, interrupts, ours)
+                ours.wants = 1  # for the retrain, which asks for as much as a trial
                 epochs, trials = recorder.epochs, recorder.trials()
                 write_epochs(folder, epochs)
                 write_trials(folder, trials)
@@ -165,6 +170,7 @@ def _run_left(
     watching: list[tune.Callback],
     progress: Progress,
     interrupts: Interrupts,
+    ours: Neighbour,
 ) -> None:
     """Run the trials that have not ended before."""
     sweep, most = todo.sweep, todo.sweep.train.max_epochs
@@ -191,6 +197,7 @@ def _run_left(
         sharing=sharing,
         max_failures=sweep.faults.max_failures,
         interrupts=interrupts,
+        neighbour=ours,
     )
     if recorder.all_ended and not recorder.any_failed:  # of which a resume may want them
         drop(folder, SHARED)

@@ -1,5 +1,6 @@
-"""The end of a sweep's trials at an interrupt: each that has something to lose ends its epoch and keeps it."""
+"""Trials that end an epoch, keep it and leave: all at an interrupt, some where other sweeps have a claim to the cluster."""
 
+from collections import Counter
 from typing import Any
 
 from ray import tune
@@ -8,6 +9,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from trainables.metrics import GIVEN, TRAINING_ITERATION
 from tuning.interrupts import Interrupts
+from tuning.neighbours import Room
+from tuning.ray_inside import let_go_of_idle_workers
 
 
 class Pausing(FIFOScheduler):
@@ -16,12 +19,16 @@ class Pausing(FIFOScheduler):
     Ray Tune takes a checkpoint of a trial that it pauses. A trial that has reported nothing since its last checkpoint,
     or only epochs that were given to it, is not waited for; nor is one that began after the interrupt, since Ray Tune
     gives the slot of each that pauses to the next that waits for one.
+
+    Args:
+        room: as many trials as are too many for it are paused at their next epoch, and go on when there is room again.
     """
 
-    def __init__(self, interrupts: Interrupts):
+    def __init__(self, interrupts: Interrupts, room: Room | None = None):
         super().__init__()  # type: ignore[no-untyped-call]  # Ray leaves it untyped
-        self._interrupts = interrupts
+        self._interrupts, self._room = interrupts, room or Room()
         self._running: list[Trial] = []
+        self._leaving: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """Give Ray, which pickles it with the experiment, nothing: handlers of signals are no state."""
@@ -29,16 +36,39 @@ class Pausing(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Pause a trial that has an epoch to keep."""
-        pause = self._interrupts.requested and not result.get(GIVEN)
+        pause = not result.get(GIVEN) and (self._interrupts.requested or self._makes_room(trial))
         return str(TrialScheduler.PAUSE if pause else TrialScheduler.CONTINUE)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Start nothing more once there is to be an end."""
+        live: set[Trial] = tune_controller.get_live_trials()  # of thousands, those that have not ended
+        self._count(live)
         if self._interrupts.requested or self._interrupts.broken:
             return None
-        live: set[Trial] = tune_controller.get_live_trials()  # of thousands, those that have not ended
         self._running = [trial for trial in live if trial.status == Trial.RUNNING]
-        return super().choose_trial_to_run(tune_controller)
+        chosen = super().choose_trial_to_run(tune_controller)
+        if chosen and chosen.status == Trial.PAUSED and not self._room.may_go_on:
+            chosen = None
+        if chosen is None and self._room.most is not None:
+            let_go_of_idle_workers(tune_controller)
+        return chosen
+
+    def _makes_room(self, trial: Trial) -> bool:
+        """Return whether a trial is the one to leave, there being too many; those that are leaving count no more."""
+        if self._room.most is None or trial.status != Trial.RUNNING or trial.trial_id in self._leaving:
+            return False
+        running = sum(t.status == Trial.RUNNING and t.trial_id not in self._leaving for t in self._running)
+        if running <= max(self._room.most, 1):
+            return False
+        self._leaving.add(trial.trial_id)
+        return True
+
+    def _count(self, live: set[Trial]) -> None:
+        """Tell the room how many trials there are."""
+        by_status = Counter(trial.status for trial in live)
+        self._leaving &= {trial.trial_id for trial in live if trial.status == Trial.RUNNING}
+        self._room.live = by_status[Trial.RUNNING] + by_status[Trial.PENDING] - len(self._leaving)
+        self._room.paused = by_status[Trial.PAUSED] + len(self._leaving)
 
     @property
     def over(self) -> bool:

@@ -72,6 +72,15 @@ def nodes_here() -> set[str]:
     return set(services.find_node_ids())  # type: ignore[no-untyped-call]  # Ray leaves it untyped
 
 
+def let_go_of_idle_workers(controller: Any) -> None:
+    """Give back what Ray Tune's workers hold that wait for a trial: with `reuse_actors` one of them waits for good.
+
+    Args:
+        controller: what Ray Tune hands to schedulers.
+    """
+    controller._tune_controller._cleanup_cached_actors(force_all=True)
+
+
 def node_address() -> str:
     """Return the address that the node which this process is connected to listens at."""
     return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]  # as above

@@ -6,6 +6,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from tuning.disk_full import is_disk_full
+from tuning.neighbours import Room
 from tuning.recorder import INDEX
 from tuning.sharing import Sharing
 
@@ -19,14 +20,24 @@ class PointSearch(Searcher):
     Ray's own grid search would nest them under one key, or multiply them out again.
     """
 
-    def __init__(self, configs: list[dict[str, Any]], sharing: Sharing | None = None):
+    def __init__(
+        self, configs: list[dict[str, Any]], sharing: Sharing | None = None, room: Room | None = None
+    ):
         super().__init__()
         self._waiting = list(configs)
-        self._sharing = sharing
+        self._sharing, self._room = sharing, room or Room()
+
+    @property
+    def ready(self) -> int:
+        """How many of those not suggested yet may start."""
+        sharing = self._sharing
+        return sum(sharing is None or sharing.may_start(config[INDEX]) for config in self._waiting)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | None:
         """Return the next configuration that may start, or None when there is none, for now or for good."""
         sharing = self._sharing
+        if not self._room.is_left:
+            return None
         for config in self._waiting:
             if sharing is None or sharing.may_start(config[INDEX]):
                 try:
@@ -36,13 +47,15 @@ class PointSearch(Searcher):
                         raise
                     return None  # the storage is away for now
                 self._waiting.remove(config)
+                self._room.live += 1  # until it is counted
                 return config if given is None else config | {SHARED: given._asdict()}
         return None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Learn nothing: the points are given."""
+        """Learn nothing, the points being given, but that there is room: Ray Tune asks for the next before it counts."""
+        self._room.live = max(self._room.live - 1, 0)
 
     def save(self, checkpoint_path: str) -> None:
         """Write which have not been suggested."""

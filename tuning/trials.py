@@ -1,5 +1,6 @@
 """Trials on Ray Tune: of any trainable, one a configuration."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tuning.files import drop
 from tuning.frames import RAY_FOLDER, RESUMED
 from tuning.interrupts import Interrupts
 from tuning.journal import checkpoint_patterns
+from tuning.neighbours import SECONDS_BETWEEN, Neighbour
 from tuning.pausing import Endable, Pausing
 from tuning.recorder import INDEX
 from tuning.search import PointSearch
@@ -31,6 +33,7 @@ def run_trials(
     sharing: Sharing | None = None,
     max_failures: int = 0,
     interrupts: Interrupts | None = None,
+    neighbour: Neighbour | None = None,
 ) -> None:
     """Run trials of any trainable on Ray Tune, one a configuration; what happens reaches the callbacks.
 
@@ -40,6 +43,7 @@ def run_trials(
         sharing: of the trials that need not compute their first epochs; by default all do.
         max_failures: how often a trial that fails is tried again, from its last checkpoint.
         interrupts: heeded: running trials keep what they have reported, and then all end where they are.
+        neighbour: says how many trials may run at once; by default as many as fit.
 
     Raises:
         Exception: the one by which `interrupts` were broken off.
@@ -49,12 +53,13 @@ def run_trials(
     name, storage = _attempt(str(folder))
     system, path = opened(storage)
     interrupts = interrupts or Interrupts(lambda text: None)
-    pausing = Pausing(interrupts)
+    neighbour = neighbour or Neighbour(cpus, gpus)
+    pausing, search = Pausing(interrupts, neighbour.room), PointSearch(configs, sharing, neighbour.room)
     tuner = tune.Tuner(
         tune.with_resources(trainable, {"cpu": cpus, "gpu": gpus}),
         tune_config=tune.TuneConfig(
             scheduler=pausing,
-            search_alg=PointSearch(configs, sharing),
+            search_alg=search,
             num_samples=len(configs),
             max_concurrent_trials=max_concurrent,
             reuse_actors=True,
@@ -65,7 +70,7 @@ def run_trials(
             storage_path=path,
             storage_filesystem=system if is_s3(storage) else None,
             stop=Endable(stopper, pausing),
-            callbacks=list(callbacks),
+            callbacks=[*callbacks, Wanting(neighbour, search, max_concurrent)],
             verbose=0,
             failure_config=tune.FailureConfig(max_failures=max_failures),
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=False),
@@ -86,6 +91,27 @@ def _attempt(place: str) -> tuple[str, str]:
     if not exists(of_ray):
         return RAY_FOLDER, place
     return f"{RESUMED}{len(matching(of_ray, f'{RESUMED}*')) + 1}", of_ray
+
+
+class Wanting(tune.Callback):
+    """Says how many trials a sweep could run at once, for its claim to the cluster."""
+
+    def __init__(self, neighbour: Neighbour, search: PointSearch, most: int | None):
+        self._neighbour, self._search, self._most = neighbour, search, most
+        self._due = 0.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Give Ray, which pickles its callbacks with the experiment, nothing."""
+        return {}
+
+    def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Count, as often as claims are made."""
+        now = time.monotonic()
+        if now >= self._due:
+            self._due = now + SECONDS_BETWEEN
+            room = self._neighbour.room
+            wants = room.live + room.paused + self._search.ready
+            self._neighbour.wants = min(wants, self._most or wants)
 
 
 class CheckpointDropper(tune.Callback):
