@@ -16,9 +16,9 @@ BELOW = {
 MAY_IMPORT_RAY = {
     "trainables/classifier.py", "trainables/toy.py", "tuning/cluster.py", "tuning/driver.py",
     "tuning/elsewhere.py", "tuning/joining.py", "tuning/journal.py", "tuning/live_tables.py",
-    "tuning/neighbours.py", "tuning/nodes.py", "tuning/pausing.py",
+    "tuning/log_lines.py", "tuning/neighbours.py", "tuning/nodes.py", "tuning/pausing.py",
     "tuning/progress.py", "tuning/ray_inside.py", "tuning/recorder.py", "tuning/retraining.py",
-    "tuning/retries.py", "tuning/search.py",
+    "tuning/retries.py", "tuning/search.py", "tuning/service.py", "tuning/service_runs.py",
     "tuning/stoppers.py", "tuning/track.py", "tuning/trials.py",
 }  # fmt: skip
 FILES = [path for package in BELOW for path in sorted((ROOT / package).glob("*.py"))]

@@ -1,8 +1,6 @@
 """The command `upsweep`."""
 
-import logging
 import shlex
-import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +11,8 @@ import typer
 from data_utils.errors import InputError
 from data_utils.places import is_s3
 from tuning.model_commands import models_app
-from tuning.terminal import INTERRUPTED
+from tuning.service_commands import resume_run, service_app, service_of
+from tuning.terminal import INTERRUPTED, heed_signals
 from tuning.terminal import input_errors as _input_errors
 from tuning.terminal import output as _console
 
@@ -30,6 +29,7 @@ app = typer.Typer(
 data_app = typer.Typer(help="Images: the embedded sample, Caltech-101.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(models_app)
+app.add_typer(service_app)
 
 
 def _version(asked: bool) -> None:
@@ -69,11 +69,16 @@ ADDRESS = Annotated[
 def resume(
     run: Annotated[
         str,
-        typer.Argument(help="The folder, or s3 address, of a sweep that did not end.", show_default=False),
+        typer.Argument(
+            help="The folder, or s3 address, of a sweep that did not end; or a cluster's run by its id.",
+            show_default=False,
+        ),
     ],
     address: ADDRESS = None,
 ) -> None:
     """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
+    if service := service_of(run, address):
+        resume_run(run, service)
     at = ["--address", address] if address else []
     with _input_errors(shlex.join(["upsweep", "resume", run, *at])):
         from tuning.unfinished import unfinished
@@ -351,8 +356,7 @@ def fetch(
 
 def main() -> None:
     """Run the command line."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # KeyboardInterrupt, as at Ctrl-C
+    heed_signals()
     app()
 
 
@@ -378,10 +382,10 @@ def _sweep_file(folder: Path) -> Path:
 
 def _end(result: "SweepResult") -> NoReturn:
     """Print how a sweep ended, and exit."""
-    from tuning.summarise import summarise
+    from tuning.summarise import exit_code, summarise
 
     summarise(result, _console())
-    raise typer.Exit(INTERRUPTED if result.interrupted else 0 if result.ok else 1)
+    raise typer.Exit(exit_code(result))
 
 
 def _given(storage: str | None, name: str | None) -> dict[str, str]:

@@ -14,7 +14,7 @@ from rich.text import Text
 from tuning.recorder import INDEX, Recorder
 from tuning.records import EpochRow, best_epoch
 from tuning.space import TrialSpec
-from tuning.wording import counted, percent
+from tuning.wording import clock, counted, percent
 
 SECONDS_BETWEEN_LINES = 5.0
 """In plain lines, how often a running trial may speak; a trial's end always does."""
@@ -114,8 +114,7 @@ class Progress(tune.Callback):
             self._console.print(f"{self._elapsed()}  {text}", highlight=False, markup=False, soft_wrap=True)
 
     def _elapsed(self) -> str:
-        seconds = int(time.monotonic() - self._start)
-        return f"{seconds // 3600:d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        return clock(time.monotonic() - self._start)
 
     def _render(self) -> RenderableType:
         table = Table(

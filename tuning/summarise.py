@@ -10,7 +10,13 @@ from tuning.results import load, load_study_rows, over_seeds
 from tuning.retrain import Diverged, Failed, Retrained, RetrainEnd
 from tuning.study_table import study_notes, study_table
 from tuning.summary import trials_table
+from tuning.terminal import INTERRUPTED
 from tuning.wording import counted, percent
+
+
+def exit_code(result: SweepResult) -> int:
+    """Return what a command exits with that ran a sweep."""
+    return INTERRUPTED if result.interrupted else 0 if result.ok else 1
 
 
 def summarise(result: SweepResult, console: Console) -> None:

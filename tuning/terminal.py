@@ -1,5 +1,7 @@
 """Where commands print, and how they end on input that cannot be used."""
 
+import logging
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,12 @@ from tuning.disk_full import is_disk_full
 
 INTERRUPTED = 130
 """The exit code that shells give a command ended by Ctrl-C; ours at SIGTERM, too."""
+
+
+def heed_signals() -> None:
+    """Log to stderr, and end at SIGTERM as at Ctrl-C."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # KeyboardInterrupt, as at Ctrl-C
 
 
 def output() -> Console:

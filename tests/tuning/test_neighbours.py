@@ -1,0 +1,56 @@
+"""Two sweeps on one cluster of two cores: both progress, and both end as each does alone."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.compare import differences
+from tests.conftest import Run
+from tests.tuning.test_service import head, shared, until  # noqa: F401  # fixtures
+from tuning.config import load_sweep
+from tuning.driver import run
+from tuning.neighbours import Room
+from tuning.results import load
+
+EPOCHS = 60
+
+
+def test_a_room() -> None:
+    """Without others it has no bounds; within bounds, paused trials go first, and one may always wait."""
+    assert Room().is_left
+    assert Room(most=2, live=1).is_left
+    assert not Room(most=2, live=2).is_left
+    assert not Room(most=2, live=1, paused=1).is_left
+    assert Room(most=2, live=1, paused=1).may_go_on
+    assert not Room(most=1, live=1, paused=1).may_go_on
+    assert Room(most=0).is_left
+    assert Room(most=0, paused=1).may_go_on
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("head")
+def test_two_sweeps_at_once(upsweep: Run, shared: Path, tmp_path: Path) -> None:  # noqa: F811
+    """The first has taken both cores when the second comes; it makes room at its next epochs, not at its trials' ends."""
+    points = "search.points=[{lr: 0.01}, {lr: 0.001}, {lr: 0.003}, {lr: 0.0001}]"
+    settings = ["--set", points, "--set", "stop.up=null", "--set", "faults.checkpoint_seconds=null"]
+    file, runs = shared.parent / "small.yaml", shared / "runs"
+    first = _submit(upsweep, file, "first", 2000, settings)
+    until((runs / "first" / "epochs.parquet").exists)
+    second = _submit(upsweep, file, "second", 30, settings)
+    until((runs / "second" / "ended.json").exists)
+    assert not (runs / "first" / "ended.json").exists(), "the second has waited for the first"
+    before = len(load(runs / "first").read("epochs"))
+    until(lambda: len(load(runs / "first").read("epochs")) > before)
+    assert upsweep("stop", first).returncode == 0
+    assert (
+        "1 under way" in upsweep("status", second).stdout or "4 completed" in upsweep("status", second).stdout
+    )
+    alone = ["search.points=[{lr: 0.01}, {lr: 0.001}, {lr: 0.003}, {lr: 0.0001}]", "stop.up=null"]
+    alone += [f"data.root={shared}/images", f"storage={tmp_path}", "train.max_epochs=30", "name=second"]
+    assert differences(runs / "second", run(load_sweep(file, alone)).folder) == []
+
+
+def _submit(upsweep: Run, file: Path, name: str, epochs: int, settings: list[str]) -> str:
+    done = upsweep("submit", file, "--name", name, "--set", f"train.max_epochs={epochs}", *settings)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

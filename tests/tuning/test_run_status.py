@@ -1,0 +1,30 @@
+"""How far a run is, by rows counted by hand."""
+
+from tests.tuning.rows import curve
+from tuning.run_status import describe, run_status
+
+
+def test_before_anything_is_known() -> None:
+    """There is nothing to go by."""
+    status = run_status(3, 10, [], {}, [])
+    assert describe(status) == {"trials": "3: 3 waiting", "epochs": "0 of at most 30"}
+
+
+def test_a_run_under_way() -> None:
+    """One trial stopped after two epochs, one has two of ten, one waits: eight and ten epochs may still come."""
+    epochs = [*curve(0, 0.5, 0.4), *curve(1, 0.3, 0.6)]
+    status = run_status(3, 10, epochs, {0: "stopped_up"}, [])
+    assert status.most_epochs == 22
+    lines = describe(status)
+    assert lines["trials"] == "3: 1 stopped_up, 1 under way, 1 waiting"
+    assert lines["epochs"] == "4 of at most 22"
+    assert lines["best"] == "60.00 % on validation, trial 1, epoch 2"
+    assert status.seconds_left == 18 * epochs[0].seconds
+
+
+def test_a_run_that_has_ended() -> None:
+    """The tests are shown, and nothing is left."""
+    status = run_status(1, 2, curve(0, 0.5, 0.4), {0: "completed"}, [0.25, 0.75])
+    assert status.seconds_left is None
+    assert describe(status)["tested"] == "25.00 %, 75.00 % (2 retrains)"
+    assert describe(status)["trials"] == "1: 1 completed"
