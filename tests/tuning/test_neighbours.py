@@ -16,8 +16,11 @@ EPOCHS = 60
 
 
 def test_a_room() -> None:
-    """Without others it has no bounds; within bounds, paused trials go first, and one may always wait."""
-    assert Room().is_left
+    """On one's own it has no bounds; where others may come, one trial waits; within bounds, paused trials go first, and one may always wait."""
+    assert Room(live=200).is_left
+    assert Room(slots=2, live=2).is_left
+    assert not Room(slots=2, live=3).is_left
+    assert Room(slots=0).is_left
     assert Room(most=2, live=1).is_left
     assert not Room(most=2, live=2).is_left
     assert not Room(most=2, live=1, paused=1).is_left
