@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 RAY = Path(sys.executable).with_name("ray")
+TRIES = 3
+"""Of starting a node, which Ray gives up after 30 s, on a machine that has much else to do."""
 
 
 class SmallCluster:
@@ -29,17 +31,15 @@ class SmallCluster:
             "RAY_USAGE_STATS_ENABLED": "0",
         }
         self._ending = ExitStack()
+
+    def __enter__(self) -> "SmallCluster":
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self._start("--head", "--port", str(port), "--num-cpus", "0", "--include-dashboard", "false")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as outer:
-            outer.connect(
-                ("192.0.2.1", 9)
-            )  # which sends nothing, and tells the address that Ray gives the node
+            outer.connect(("192.0.2.1", 9))  # which sends nothing, and tells the address that Ray takes
             self.address = f"{outer.getsockname()[0]}:{port}"
-
-    def __enter__(self) -> "SmallCluster":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -60,6 +60,21 @@ class SmallCluster:
     def _start(
         self, *arguments: str, more: Mapping[str, str] | None = None, inside: Sequence[str] = ()
     ) -> subprocess.Popen[str]:
+        said = ""
+        for _ in range(TRIES):
+            process = self._begin(*arguments, more=more, inside=inside)
+            assert process.stdout is not None
+            for line in process.stdout:
+                said += line
+                if "Ray runtime started" in line:
+                    return process
+            process.communicate()
+        self._ending.close()
+        raise AssertionError(said)
+
+    def _begin(
+        self, *arguments: str, more: Mapping[str, str] | None, inside: Sequence[str]
+    ) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [*inside, str(RAY), "start", "--block", "--num-gpus", "0", *arguments],
             env=os.environ | self.environment | dict(more or {}),
@@ -68,16 +83,11 @@ class SmallCluster:
             text=True,
         )
         self._ending.callback(stop, process)
-        said = ""
-        assert process.stdout is not None
-        for line in process.stdout:
-            said += line
-            if "Ray runtime started" in line:
-                return process
-        raise AssertionError(said)
+        return process
 
 
 def stop(process: subprocess.Popen[str]) -> None:
-    """End a node with all its processes."""
-    process.terminate()  # upon which `ray start --block` ends them
-    process.communicate(timeout=120)
+    """End a node with all its processes, if it has not been ended."""
+    if process.poll() is None:
+        process.terminate()  # upon which `ray start --block` ends them
+        process.communicate(timeout=300)

@@ -86,6 +86,11 @@ def _start_here() -> None:
         raise InputError(f"Ray {ray.__version__}", [problem])
 
 
+def on_cluster() -> bool:
+    """Return whether this process is connected to a Ray that other machines may be of, or come to be of."""
+    return ray.is_initialized() and ray_inside.node_address() != LOOPBACK
+
+
 def stream(
     generate: Callable[Arguments, Iterator[Item]],
     where: Node,

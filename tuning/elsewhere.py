@@ -23,9 +23,7 @@ PATIENCE = 10.0
 
 
 def others() -> list[Node]:
-    """Return the nodes but the driver's own that have cores to lend; none without a cluster."""
-    if not ray.is_initialized():
-        return []
+    """Return the nodes of the cluster but the driver's own that have cores to lend."""
     own = ray.get_runtime_context().get_node_id()
     return [node for node in nodes() if node.id != own and node.cpus]
 

@@ -18,6 +18,7 @@ from data_utils.splits import Splits
 from trainables.alike import Alike
 from trainables.architectures import MIN_IMAGE_SIZE
 from tuning import elsewhere
+from tuning.cluster import on_cluster
 from tuning.config import Sweep
 from tuning.lease import DRIVER
 from tuning.nodes import Node, equal_share, nodes, room
@@ -116,8 +117,9 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
                 check = partial(check_weights, arch, folder.classes, weights, hidden, size)
                 fresh += _collect(problems, check) or []
     problems += _resource_problems(cpus, gpus, there)
-    others = elsewhere.others()
-    needs = _collect(problems, lambda: elsewhere.alike(trials, folder.images)) if folder and others else None
+    needs: Alike | None = None
+    if folder and on_cluster():
+        needs = _collect(problems, lambda: elsewhere.alike(trials, folder.images))
     free = [_collect(problems, partial(_free, *place)) for place in _places(sweep)]
     problems += _name_problems(sweep, overwrite)
     if (
@@ -131,7 +133,7 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
 
         _collect(problems, partial(check_wandb, sweep.track.wandb.mode))
     if needs is not None and all(place is not None for place in free):
-        problems += elsewhere.problems(others, needs, sweep.place)
+        problems += elsewhere.problems(elsewhere.others(), needs, sweep.place)
     if problems or folder is None:
         raise InputError(f"sweep {sweep.name!r}", list(dict.fromkeys(problems)))
     by_host = room(there, cpus, gpus)

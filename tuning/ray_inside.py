@@ -63,7 +63,7 @@ def nodes_of(address: str) -> set[str]:
         ray.exceptions.RayError: no head answers.
     """
     with _quiet():
-        infos: dict[Any, Any] = GcsClient(address=address).get_all_node_info(timeout=10)
+        infos: dict[Any, Any] = GcsClient(address=address).get_all_node_info(timeout=30)
     return {info_id.hex() for info_id, info in infos.items() if info.state == 0}
 
 

@@ -4,7 +4,9 @@ import os
 import shlex
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -132,3 +134,29 @@ def test_a_machine_that_differs_is_refused_before_the_first_trial(
         in message
     )
     assert sorted(path.name for path in storage.iterdir() if not path.name.startswith(".quickstart")) == []
+
+
+@pytest.mark.slow
+def test_a_machine_that_joins_gets_trials(small: SmallCluster, upsweep: Run, tmp_path: Path) -> None:
+    """Nothing about how many run at once is fixed at the start."""
+    inside = ("unshare", "--uts", "--", "sh", "-c", 'hostname late && exec "$@"', "sh")
+    if (tried := subprocess.run([*inside, "true"], capture_output=True, text=True, check=False)).returncode:
+        pytest.skip(f"this machine allows no namespaces: {tried.stderr.strip()}")
+    long = ("--set", "train.max_epochs=40", "--set", "stop.up=null", "--set", "retrain=null")
+    grid = ("--set", "search={grid: {lr: [0.01, 0.001], seed: [0, 1, 2, 3, 4]}}")
+    data = ("--set", f"data.root={few_digits()}")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(
+            upsweep, "run", "experiments/quickstart.yaml", *TINY, *long, *grid, *data,
+            "--storage", tmp_path, "--address", small.address,
+        )  # fmt: skip
+        while not running.done() and not (tmp_path / "quickstart" / "epochs.parquet").exists():
+            time.sleep(0.2)
+        late = small.add(cpus=2, inside=inside)
+        try:
+            done = running.result()
+        finally:
+            stop(late)
+    assert done.returncode == 0, done.stdout + done.stderr
+    trials = pd.read_parquet(tmp_path / "quickstart" / "trials.parquet")
+    assert set(trials["host"]) == {os.uname().nodename, "late"}
