@@ -84,7 +84,8 @@ def build(
     Args:
         arch: one of `ARCHITECTURES`.
         weights: "imagenet", a .safetensors or torch state-dict file, or None. A file may lack layers: those keep
-            their initial values and are named in the log. A last layer for another number of classes is left out.
+            their initial values and are named in the log. A last layer for another number of classes is left out, and
+            so is a classifier of another width where `hidden` is not torchvision's.
         freeze: the part whose parameters take no gradient; see `trainables.parts`.
         hidden: width of the classifier's hidden layers, for AlexNet and VGGs.
         init: "torchvision" or "kaiming" (normal, for ReLU, with zero biases).
@@ -100,12 +101,14 @@ def build(
         if init == "kaiming":
             _kaiming(model)
     if weights is not None:
-        fitting, fresh = _fitting(arch, model, read_weights(arch, weights), str(weights))
+        fitting, fresh = _fitting(arch, model, read_weights(arch, weights), str(weights), hidden)
         state = model.state_dict()  # with its version numbers, which some of torchvision's networks ask for
         state.update(fitting)
         model.load_state_dict(state)
         if fresh:
-            logger.info("%s: initialised, as %s does not hold them: %s", arch, weights, ", ".join(fresh))
+            logger.info(
+                "%s: initialised, as %s does not hold them in this size: %s", arch, weights, ", ".join(fresh)
+            )
     parts.freeze(model, freeze)
     return model
 
@@ -125,7 +128,7 @@ def check_weights(
         InputError: as `build`.
     """
     model = outline(arch, classes, hidden=hidden, image_size=image_size)
-    return _fitting(arch, model, read_weights(arch, weights), str(weights))[1]
+    return _fitting(arch, model, read_weights(arch, weights), str(weights), hidden)[1]
 
 
 def state_bytes(arch: str, classes: int, hidden: int = HIDDEN, image_size: int = 224) -> int:
@@ -241,13 +244,14 @@ def _kaiming(model: nn.Module) -> None:
                 nn.init.zeros_(module.bias)
 
 
-def _fitting(arch: str, model: nn.Module, state: State, source: str) -> tuple[State, list[str]]:
+def _fitting(arch: str, model: nn.Module, state: State, source: str, hidden: int) -> tuple[State, list[str]]:
     """Return the part of `state` to load, and the names of the model's parameters it leaves as they are."""
     own = model.state_dict()
     last = parts.last_layer(model)
+    wider = _of_another_width(model, state) if has_hidden(arch) and hidden != HIDDEN else set()
     problems, fitting, unknown = [], {}, []
     for name, tensor in state.items():
-        if name.startswith(AUXILIARY):
+        if name.startswith(AUXILIARY) or name in wider:
             continue
         if name not in own:
             unknown.append(name)
@@ -279,6 +283,33 @@ def _fitting(arch: str, model: nn.Module, state: State, source: str) -> tuple[St
             ],
         )
     return fitting, [name for name in own if name not in fitting]
+
+
+def _of_another_width(model: nn.Module, state: State) -> set[str]:
+    """Return the names of a file's classifier if it is the model's but for the width of its hidden layers.
+
+    All of it, since a last layer means nothing without the hidden ones that it was trained with.
+    """
+    linear = {
+        f"classifier.{name}": module
+        for name, module in model.get_submodule("classifier").named_children()
+        if isinstance(module, nn.Linear)
+    }
+    first, second, last = linear
+    weight, inputs = state.get(f"{first}.weight"), linear[first].in_features
+    if weight is None or weight.dim() != 2 or weight.shape[1] != inputs:
+        return set()
+    width = weight.shape[0]
+    sizes: dict[str, tuple[int, ...]] = {
+        f"{first}.weight": (width, inputs),
+        f"{second}.weight": (width, width),
+    }
+    sizes |= {f"{first}.bias": (width,), f"{second}.bias": (width,)}
+    names = {name for name in state if name.rpartition(".")[0] in linear}
+    fits = all(name not in state or state[name].shape == size for name, size in sizes.items())
+    of_last = state.get(f"{last}.weight")
+    fits = fits and (of_last is None or of_last.shape[1:] == (width,))
+    return names if fits and width != linear[first].out_features else set()
 
 
 def _odd_numbers(tensor: torch.Tensor, own: torch.Tensor) -> str | None:

@@ -141,7 +141,8 @@ class ModelSettings(Settings):
     """Part that is not trained: `features` (all before the head), `classifier` (the head), a list of the network's modules
     such as `[conv1, layer1]`, or null."""
     hidden: int = Field(HIDDEN, ge=1, le=LARGEST)
-    """Width of the classifier's hidden layers, for AlexNet and VGGs; torchvision's is 4096."""
+    """Width of the classifier's hidden layers, for AlexNet and VGGs; torchvision's is 4096. At another, a weight file's classifier of another
+    width is left out."""
     init: Literal["torchvision", "kaiming"] = "torchvision"
     """Initial values of what `weights` does not hold."""
 

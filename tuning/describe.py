@@ -59,7 +59,9 @@ def _describe(todo: Plan, disk: Disk, console: Console) -> None:
     if is_s3(sweep.storage):
         rows["storage"] = f"{shown(sweep.place)}, mirrored from {sweep.folder}"
     if todo.fresh:
-        rows["fresh"] = f"initialised, as the weight file does not hold them: {', '.join(todo.fresh)}"
+        rows["fresh"] = (
+            f"initialised, as the weight file does not hold them in this size: {', '.join(todo.fresh)}"
+        )
     for key, text in rows.items():
         console.print(f"{key:<10} {text}", soft_wrap=True, highlight=False)
 

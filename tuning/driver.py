@@ -251,7 +251,9 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> t
     progress.stage(f"opening the images of {todo.sweep.data.root}")
     data = todo.trials[0].recipe.data(lambda done, total: progress.count("images decoded", done, total))
     if todo.fresh:
-        progress.stage(f"initialised, as the weight file does not hold them: {', '.join(todo.fresh)}")
+        progress.stage(
+            f"initialised, as the weight file does not hold them in this size: {', '.join(todo.fresh)}"
+        )
     for recipe in recipes_ahead(todo.trials):
         progress.stage(f"opening what {recipe.arch}'s trials share")
         try:

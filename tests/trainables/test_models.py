@@ -94,6 +94,51 @@ def test_a_last_layer_for_other_classes_is_made_anew(tmp_path: Path) -> None:
     assert build("alexnet", 3, path, hidden=HIDDEN).classifier[6].out_features == 3
 
 
+WIDER = 64
+
+
+@pytest.mark.parametrize(("arch", "first"), [("alexnet", 1), ("vgg11", 0)])
+def test_a_classifier_of_another_width_is_left_out_where_a_width_is_asked_for(
+    arch: str, first: int, tmp_path: Path
+) -> None:
+    """All of it is initialised and named, as with a file of the convolutions alone; they are loaded."""
+    state, path = build(arch, 1000, hidden=WIDER, seed=9).state_dict(), tmp_path / "whole.pth"
+    torch.save(state, path)
+    fresh = [f"classifier.{i}.{p}" for i in (first, first + 3, 6) for p in ("weight", "bias")]
+    assert check_weights(arch, 1000, path, HIDDEN) == fresh
+    ours, bare = (build(arch, 1000, file, hidden=HIDDEN, seed=1).state_dict() for file in (path, None))
+    for name, tensor in ours.items():
+        assert torch.equal(tensor, bare[name] if name in fresh else state[name]), name
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        ("classifier.1.weight", torch.zeros(WIDER, 9)),
+        ("classifier.4.weight", torch.zeros(9, WIDER)),
+        ("classifier.4.bias", torch.zeros(9)),
+        ("classifier.6.weight", torch.zeros(1000, 9)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_misfit_is_refused_whatever_width_is_asked_for(
+    name: str, odd: torch.Tensor, tmp_path: Path
+) -> None:
+    """Other inputs than the network has, or layers that do not fit each other."""
+    path = tmp_path / "odd.pth"
+    torch.save({"classifier.1.weight": torch.zeros(WIDER, 9216), name: odd}, path)
+    with pytest.raises(InputError, match=rf"{name} is \("):
+        check_weights("alexnet", 3, path, HIDDEN)
+
+
+def test_another_width_is_refused_where_none_is_asked_for(tmp_path: Path) -> None:
+    """torchvision's own width is the default, and a file that has another is not what was meant."""
+    path = tmp_path / "narrow.pth"
+    torch.save({"classifier.1.weight": torch.zeros(WIDER, 9216)}, path)
+    with pytest.raises(InputError, match=r"leave model\.hidden at the file's width"):
+        check_weights("alexnet", 3, path)
+
+
 def test_weights_that_do_not_fit_are_named_with_both_shapes(tmp_path: Path) -> None:
     """Every layer that does not fit is a problem of its own."""
     path = tmp_path / "odd.safetensors"
