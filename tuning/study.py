@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from ruamel.yaml import YAML
@@ -94,6 +95,11 @@ def _run_members(study: Study, overwrite: bool, console: Console | None) -> Stud
         # One that has ended and kept its journal failed in part, which is tried again.
         ending = None if overwrite or begun else read_ending(member.folder)
         point = _handed(study, member)
+        if _tried_another(member, point):
+            begun, ending = False, None
+            say(
+                f"{title}: runs afresh, since {member.best_point_of} hands it another point than it has tried"
+            )
         if member.best_point_of and point is None:
             left_out[member.name] = f"{member.best_point_of} has no winner whose hyperparameters it could try"
             say(f"{title}: left out, since {left_out[member.name]}")
@@ -148,11 +154,28 @@ def _stand_in(study: Study, member: Member) -> Point | None:
     return _handed(study, member) or trial_specs(giver.sweep(_stand_in(study, giver)))[0].point
 
 
+def _tried_another(member: Member, point: Point | None) -> bool:
+    """Return whether a sweep that is done or begun tried another point than the one that it is handed now.
+
+    So it is after a sweep that failed in part was tried again, and has another winner.
+    """
+    if point is None or not (member.folder / SWEEP_FILE).is_file():
+        return False
+    return bool(_settings(member)["search"] != member.sweep(point).search.model_dump())
+
+
+def _settings(member: Member) -> Any:
+    return YAML(typ="safe", pure=True).load((member.folder / SWEEP_FILE).read_text(encoding="utf-8"))
+
+
 def _changed(study: Study, member: Member, todo: Plan) -> list[str]:
-    """Return in what a sweep that is done differs from what is asked for now."""
-    done = YAML(typ="safe", pure=True).load((member.folder / SWEEP_FILE).read_text(encoding="utf-8"))
-    changes = differences(done, todo.settings)
-    changes = {key: change for key, change in changes.items() if not may_differ(key)}
+    """Return in what a sweep that is done differs from what is asked for now, but for a point that it was handed."""
+    handed = member.best_point_of is not None
+    changes = {
+        key: change
+        for key, change in differences(_settings(member), todo.settings).items()
+        if not may_differ(key) and not (handed and key.startswith("search."))
+    }
     if not changes:
         return []
     return [

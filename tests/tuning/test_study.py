@@ -2,6 +2,8 @@
 
 import io
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +12,8 @@ from rich.console import Console
 
 from data_utils.errors import InputError
 from tests.few_digits import few_digits
-from tuning.ending import ENDING, read_ending
+from tuning.ending import ENDING, read_ending, write_ending
+from tuning.pinned import keep_settings
 from tuning.results import load, load_study_rows
 from tuning.study import StudyResult, plan_study, run_study
 from tuning.study_file import Study, load_study
@@ -132,6 +135,28 @@ def test_going_on_runs_only_what_is_not_done(study: StudyResult, folder: Path) -
     run_study(loaded(folder))
     assert (study.folder / "first" / ENDING).stat().st_mtime_ns == done
     pd.testing.assert_frame_equal(rows(study), before)
+
+
+@pytest.mark.parametrize("state", ["done", "begun"])
+def test_another_winner_is_handed_on_to_what_tried_the_one_before(
+    study: StudyResult, tmp_path: Path, state: str
+) -> None:
+    """As after a trial that failed was tried again: whether the sweep is done or begun, it runs afresh, and says so."""
+    shutil.copytree(study.folder, tmp_path / "runs" / study.folder.name)
+    ours = loaded(tmp_path)
+    first, second = (ours.folder / name for name in ("first", "second"))
+    ending = read_ending(first)
+    assert ending is not None
+    write_ending(first, replace(ending, winner=0))
+    if state == "begun":
+        (second / ENDING).unlink()
+        keep_settings(second, plan_study(loaded(tmp_path))[1].settings, "")
+    said = io.StringIO()
+    result = run_study(ours, console=Console(file=said, width=200))
+    assert load(second).read("trials")["config_lr"].tolist() == [1e25]
+    assert not result.ended["second"].ok
+    assert "second: runs afresh, since first hands it another point than it has tried" in said.getvalue()
+    assert "first: is done already" in said.getvalue()
 
 
 def test_other_settings_for_what_is_done_are_refused(study: StudyResult, folder: Path) -> None:
