@@ -1,6 +1,7 @@
 """A study: its sweeps one after the other, going on after an interruption with those that are not done."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from data_utils.errors import InputError
 from tuning import cluster
 from tuning.differences import as_text, differences
 from tuning.driver import SweepResult, run, try_report
-from tuning.ending import Ending, read_ending
+from tuning.ending import ENDING, Ending, read_ending
+from tuning.files import drop
 from tuning.journal import FOLDER as JOURNAL
 from tuning.pinned import SETTINGS, may_differ
 from tuning.plan import Plan, plan
+from tuning.results import STUDY
 from tuning.run_lock import hold
 from tuning.space import Point, trial_specs
 from tuning.study_file import Member, Study
@@ -82,18 +85,37 @@ def run_study(
         cluster.start(address)
     plan_study(study, overwrite=overwrite)
     with hold(study.folder):
-        return _run_members(study, overwrite, console)
+        if overwrite:
+            _forget(study)
+        return _run_members(study, console)
 
 
-def _run_members(study: Study, overwrite: bool, console: Console | None) -> StudyResult:
+def _forget(study: Study) -> None:
+    """Drop what says that sweeps are done or begun, and the table of them.
+
+    At once, so that a call without `overwrite`, after an interrupt, goes on with this one and takes nothing for done.
+
+    Raises:
+        InputError: another process runs one of the sweeps.
+    """
+    with ExitStack() as held:
+        for member in study.members:
+            held.enter_context(hold(member.folder))
+        for member in study.members:
+            drop(member.folder, JOURNAL)
+            drop(member.folder, ENDING)
+    drop(study.folder, STUDY)
+
+
+def _run_members(study: Study, console: Console | None) -> StudyResult:
     say = _speaker(console)
     ended: dict[str, Ending] = {}
     left_out: dict[str, str] = {}
     for place, member in enumerate(study.members, 1):
         title = f"{study.name}, {place} of {len(study.members)}: {member.name}"
-        begun = not overwrite and (member.folder / JOURNAL / SETTINGS).is_file()
+        begun = (member.folder / JOURNAL / SETTINGS).is_file()
         # One that has ended and kept its journal failed in part, which is tried again.
-        ending = None if overwrite or begun else read_ending(member.folder)
+        ending = None if begun else read_ending(member.folder)
         point = _handed(study, member)
         if _tried_another(member, point):
             begun, ending = False, None

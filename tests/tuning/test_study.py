@@ -3,6 +3,8 @@
 import io
 import json
 import shutil
+import signal
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +14,10 @@ from rich.console import Console
 
 from data_utils.errors import InputError
 from tests.few_digits import few_digits
+from tests.tuning.test_interrupts import send_when
 from tuning.ending import ENDING, read_ending, write_ending
-from tuning.pinned import keep_settings
+from tuning.journal import FOLDER as JOURNAL
+from tuning.pinned import SETTINGS, keep_settings
 from tuning.results import load, load_study_rows
 from tuning.study import StudyResult, plan_study, run_study
 from tuning.study_file import Study, load_study
@@ -145,18 +149,54 @@ def test_another_winner_is_handed_on_to_what_tried_the_one_before(
     shutil.copytree(study.folder, tmp_path / "runs" / study.folder.name)
     ours = loaded(tmp_path)
     first, second = (ours.folder / name for name in ("first", "second"))
-    ending = read_ending(first)
+    before, ending = plan_study(ours)[1].settings, read_ending(first)
     assert ending is not None
     write_ending(first, replace(ending, winner=0))
     if state == "begun":
         (second / ENDING).unlink()
-        keep_settings(second, plan_study(loaded(tmp_path))[1].settings, "")
+        keep_settings(second, before, "")
     said = io.StringIO()
     result = run_study(ours, console=Console(file=said, width=200))
     assert load(second).read("trials")["config_lr"].tolist() == [1e25]
     assert not result.ended["second"].ok
     assert "second: runs afresh, since first hands it another point than it has tried" in said.getvalue()
     assert "first: is done already" in said.getvalue()
+
+
+def interrupted(study: Study, *, when: Path, overwrite: bool = False) -> None:
+    """Run a study, and interrupt it as soon as a file is there."""
+    watching = send_when(when.exists, signal.SIGINT)
+    with suppress(KeyboardInterrupt):  # of a sweep that had no trial yet
+        assert run_study(study, overwrite=overwrite).interrupted
+    watching.join()
+
+
+@pytest.mark.slow
+def test_an_interrupted_study_goes_on_with_the_sweep_that_was_begun(
+    study: StudyResult, tmp_path: Path
+) -> None:
+    """Its table is that of a study without a break, and what had ended before is not touched."""
+    ours = loaded(tmp_path)
+    begun = ours.folder / "second" / JOURNAL / SETTINGS
+    interrupted(ours, when=begun)
+    assert begun.exists()
+    assert {path.parent.name for path in ours.folder.glob(f"*/{ENDING}")} == {"first"}
+    done = (ours.folder / "first" / ENDING).stat().st_mtime_ns
+    pd.testing.assert_frame_equal(rows(run_study(ours)), rows(study))
+    assert (ours.folder / "first" / ENDING).stat().st_mtime_ns == done
+
+
+@pytest.mark.slow
+def test_an_interrupted_overwrite_is_gone_on_with_without_it(study: StudyResult, tmp_path: Path) -> None:
+    """As the command says: what was done before it, with other settings here, neither counts nor is in the way."""
+    shutil.copytree(study.folder, tmp_path / "runs" / study.folder.name)
+    ours = loaded(tmp_path, "train.max_epochs=1")
+    interrupted(ours, when=ours.folder / "first" / JOURNAL / SETTINGS, overwrite=True)
+    assert not list(ours.folder.glob(f"*/{ENDING}"))
+    assert load_study_rows(ours.folder) is None
+    result = run_study(ours)
+    assert set(result.ended) == {"first", "second", "hopeless"}
+    assert set(rows(result)["epochs_run"].dropna()) == {1}
 
 
 def test_other_settings_for_what_is_done_are_refused(study: StudyResult, folder: Path) -> None:
