@@ -28,8 +28,7 @@ def parallel(trials: pd.DataFrame, names: Sequence[str], styles: dict[int, Style
     scales = [Scale.of(trials[name].tolist()) for name in names]
     accuracies = trials["best_val_accuracy"]
     known = accuracies.dropna()
-    last = Scale.of(known.tolist()) if len(known) else Scale([], [])
-    heights = dict(zip(known.index, last.positions, strict=True))
+    heights = dict(zip(known.index, _heights(known), strict=True))
     ends = [heights.get(index, NO_ACCURACY) for index in trials.index]
     ticks = [Tick(tick.position, percent(float(tick.text))) for tick in _accuracy_ticks(known)]
     if len(known) < len(trials):
@@ -52,6 +51,12 @@ def parallel(trials: pd.DataFrame, names: Sequence[str], styles: dict[int, Style
         figure(traces, HEIGHT, **_axes(titles, [*(scale.ticks for scale in scales), ticks])),
         least_width=AXIS_WIDTH * len(titles),
     )
+
+
+def _heights(known: pd.Series) -> list[float]:
+    """Return where accuracies lie between the least and the best: linearly, as their marks do, whatever they span."""
+    low, high = known.min(), known.max()
+    return [0.5 if low == high else float((value - low) / (high - low)) for value in known]
 
 
 def _accuracy_ticks(known: pd.Series) -> list[Tick]:
