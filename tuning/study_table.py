@@ -63,7 +63,7 @@ _ELSEWHERE = (
 
 
 def write_study(study: Study) -> None:
-    """Write `study.parquet`: a row a figure of the paper, and one for each sweep that has none, of those that have ended."""
+    """Write `study.parquet`, of the sweeps that have ended: a row a figure of the paper, and one for each winner that has none."""
     rows: list[dict[str, Any]] = []
     for member in study.members:
         ending = read_ending(member.folder)
@@ -71,12 +71,15 @@ def write_study(study: Study) -> None:
             continue
         figures = [figure for figure in study.figures if figure.sweep == member.name]
         frames, differs = load(member.folder), _differs(member)
-        rows += [
-            {"study": study.name, "scale": study.scale, "differs": differs}
-            | _papers(figure)
-            | _ours(figure, ending, frames.trials, frames.test)
-            for figure in figures or [Figure(run=member.name, sweep=member.name)]
-        ]
+        of_sweep = {"study": study.name, "scale": study.scale, "differs": differs}
+        found = [_papers(figure) | _ours(figure, ending, frames.trials, frames.test) for figure in figures]
+        if not found or (
+            ending.winner is not None and all(row.get("trial") != ending.winner for row in found)
+        ):
+            run = f"{member.name}, our winner" if found else member.name
+            figure = Figure(run=run, sweep=member.name)
+            found.append(_papers(figure) | _ours(figure, ending, frames.trials, frames.test))
+        rows += [of_sweep | row for row in found]
     study.folder.mkdir(parents=True, exist_ok=True)
     write_table(study.folder / STUDY, rows, FIELDS)
 

@@ -15,7 +15,7 @@ from tuning.report_sweep import sweep_page
 from tuning.results import load_study_rows, write_test, write_trials
 from tuning.scaled import scaled, scaled_notes
 from tuning.space import trial_specs
-from tuning.study_file import Study, load_study
+from tuning.study_file import Figure, Study, load_study
 from tuning.study_table import readable, write_study
 
 SWEEP = """name: first
@@ -66,6 +66,20 @@ def test_a_figures_trial_is_found_by_its_seed_too(tmp_path: Path) -> None:
     assert (rows["seed 1"]["trial"], rows["winner"]["trial"]) == (0, 1)
     assert rows["winner"]["test_accuracy"] == 0.5
     assert pd.isna(rows["seed 1"]["test_accuracy"])
+
+
+def test_a_winner_that_is_no_figures_has_a_row_of_its_own(tmp_path: Path) -> None:
+    """With the test, which otherwise the table would not have; without a winner there is none to add."""
+    study = replace(
+        ended(tmp_path, tested=1), figures=[Figure(run="seed 1", sweep="first", point={"seed": 1})]
+    )
+    rows = table(study)
+    assert list(rows) == ["seed 1", "first, our winner"]
+    assert (rows["first, our winner"]["trial"], rows["first, our winner"]["test_accuracy"]) == (1, 0.5)
+    write_ending(
+        study.members[0].folder, Ending(False, None, None, train_images=4, val_images=4, test_images=2)
+    )
+    assert list(table(study)) == ["seed 1"]
 
 
 def test_the_table_shows_pair_reason_and_intervals(tmp_path: Path) -> None:
