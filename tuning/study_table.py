@@ -8,13 +8,14 @@ import pyarrow as pa
 from rich.table import Table
 from rich.text import Text
 
-from tuning.config import load_sweep
+from tuning.config import Sweep, load_sweep
 from tuning.differences import as_text, differences
 from tuning.ending import Ending, read_ending
 from tuning.files import write_table
 from tuning.intervals import wilson
 from tuning.results import STUDY, load, over_seeds
 from tuning.scale import shown
+from tuning.space import trial_specs
 from tuning.study_file import Figure, Member, Study
 from tuning.sweep_file import SWEEP_FILE
 from tuning.wording import percent
@@ -52,7 +53,6 @@ _ELSEWHERE = (
     "storage",
     "scale",
     "data.root",
-    "data.transform",
     "resources",
     "faults",
     "track",
@@ -176,12 +176,18 @@ def _column(name: str) -> str:
 
 def _differs(member: Member) -> str:
     """Return in what a sweep that ran differs from its file and from what makes it this sweep."""
-    meant = load_sweep(member.file, member.own).model_dump()
-    ran = load_sweep(member.folder / SWEEP_FILE).model_dump()
-    changes = differences(meant, ran)
+    meant = _resolved(load_sweep(member.file, member.own))
+    changes = differences(meant, _resolved(load_sweep(member.folder / SWEEP_FILE)))
     return as_text(
         {key: change for key, change in changes.items() if not any(_is_in(key, name) for name in _ELSEWHERE)}
     )
+
+
+def _resolved(sweep: Sweep) -> dict[str, Any]:
+    """Return a sweep's settings with the transform that `auto` stands for, as a sweep that ran has it."""
+    settings = sweep.model_dump()
+    settings["data"]["transform"] = trial_specs(sweep)[0].recipe.transform
+    return settings
 
 
 def _is_in(key: str, section: str) -> bool:

@@ -110,3 +110,12 @@ def test_a_scaled_sweep_says_so_itself(tmp_path: Path) -> None:
 def test_a_test_of_another_trial_is_no_figure_of_the_winner(tmp_path: Path) -> None:
     """As a resume leaves it that picked another winner."""
     assert pd.isna(table(ended(tmp_path, tested=0))["winner"]["test_accuracy"])
+
+
+def test_another_transform_is_a_difference(tmp_path: Path) -> None:
+    """Against the one that `auto` stands for, which a sweep that ran has written out."""
+    study = ended(tmp_path, tested=1)
+    settings = study.members[0].folder / "sweep.yaml"
+    for transform, differs in (("scratch", ""), ("transfer", "data.transform scratch -> transfer")):
+        settings.write_text(SWEEP.replace("root: sample", f"root: sample, transform: {transform}"))
+        assert {row["differs"] for row in table(study).values()} == {differs}
