@@ -15,9 +15,10 @@ PLOT = "application/vnd.plotly.v1+json"
 
 
 def test_it_runs_on_a_tree_of_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two finished ones and one that is running; its tables and its plots are there."""
+    """Three finished ones, two of which have one name, and one that is running; its tables and its plots are there."""
     write_sweep(tmp_path / "runs" / "a", epochs=12, seed=0)
     write_sweep(tmp_path / "runs" / "b", epochs=12, seed=1)
+    write_sweep(tmp_path / "runs" / "small" / "a", epochs=12, seed=2)
     (tmp_path / "runs" / "running").mkdir()
     write_epochs(tmp_path / "runs" / "running", curve(0, 0.1, 0.2, sweep="running"))
     monkeypatch.setenv("UPSWEEP_RUNS", str(tmp_path / "runs"))
@@ -32,7 +33,7 @@ def test_it_runs_on_a_tree_of_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyP
     plots = [PLOT in output.data for output in outputs]
     assert plots == [False, False, True, False, False, True]
     winners = outputs[0].data["text/plain"]
-    assert [line.split()[1] for line in winners.splitlines()[1:3]] == ["a", "b"]
+    assert [line.split()[1] for line in winners.splitlines()[1:4]] == ["a", "small/a", "b"]
 
 
 def test_it_ships_without_outputs() -> None:

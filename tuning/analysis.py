@@ -1,7 +1,7 @@
 """Questions to the tables, answered as dataframes.
 
-What takes `Frames` reads of their files what has not been read yet, and raises InputError where several folders hold a
-sweep of the same name, whose trials would be taken for each other's.
+What takes `Frames` reads of their files what has not been read yet. Trials are told apart by `folder` and `trial`, since
+sweeps of several folders may have one name; a trial, or an epoch, that is there twice raises InputError.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tuning.winning import Rank, can_win, rank
 CURVES = (TRAIN_LOSS, VAL_LOSS, VAL_ACCURACY)
 """The metrics whose curves are looked at first."""
 
-_TRIAL = ["sweep", "trial"]
+_TRIAL = ["folder", "trial"]
 
 
 def best_trials(frames: Frames) -> pd.DataFrame:
@@ -29,14 +29,14 @@ def best_trials(frames: Frames) -> pd.DataFrame:
     It is the trial that the sweep itself retrains; `tuning.winning` has the rule. A sweep without a winner has no row.
     """
     trials = _rows(frames, "trials", _TRIAL)
-    columns = ("sweep", "outcome", "best_val_accuracy", "best_epoch", "trial")
-    best: dict[str, tuple[Rank, int]] = {}
+    columns = ("sweep", "folder", "outcome", "best_val_accuracy", "best_epoch", "trial")
+    best: dict[tuple[str, str], tuple[Rank, int]] = {}
     for place, row in enumerate(zip(*(trials[name] for name in columns), strict=True)):
-        sweep, outcome, accuracy, epoch, trial = row
+        sweep, folder, outcome, accuracy, epoch, trial = row
         if can_win(outcome, accuracy):
             ranked = (rank(accuracy, epoch, trial), place)
-            best[sweep] = min(ranked, best.get(sweep, ranked))
-    return trials.iloc[[best[sweep][1] for sweep in sorted(best)]].reset_index(drop=True)
+            best[sweep, folder] = min(ranked, best.get((sweep, folder), ranked))
+    return trials.iloc[[best[key][1] for key in sorted(best)]].reset_index(drop=True)
 
 
 def best_epochs(frames: Frames) -> pd.DataFrame:
@@ -46,13 +46,13 @@ def best_epochs(frames: Frames) -> pd.DataFrame:
     without any accuracy has no row.
     """
     epochs = _rows(frames, "epochs", [*_TRIAL, "epoch"])
-    order = {"sweep": True, "trial": True, VAL_ACCURACY: False, "epoch": True}
+    order = {"sweep": True, "folder": True, "trial": True, VAL_ACCURACY: False, "epoch": True}
     ranked = epochs.dropna(subset=[VAL_ACCURACY]).sort_values(list(order), ascending=list(order.values()))
     return _with_config(frames, ranked.drop_duplicates(_TRIAL, ignore_index=True))
 
 
 def learning_curves(frames: Frames, metrics: Sequence[str] = CURVES) -> pd.DataFrame:
-    """Return curves in long form, for plotting: `sweep, trial, config_*, epoch, metric, value`.
+    """Return curves in long form, for plotting: `sweep, trial, config_*, folder, epoch, metric, value`.
 
     Args:
         metrics: columns of `epochs`. A value that was not finite stays in as null, a gap in the curve.
@@ -61,7 +61,7 @@ def learning_curves(frames: Frames, metrics: Sequence[str] = CURVES) -> pd.DataF
     if unknown := [name for name in metrics if name not in epochs.columns]:
         problem = f"no such column of epochs: {', '.join(unknown)}; there are {', '.join(epochs.columns)}"
         raise InputError("metrics", [problem])
-    long = epochs.melt([*_TRIAL, "epoch"], list(metrics), var_name="metric", value_name="value")
+    long = epochs.melt(["sweep", *_TRIAL, "epoch"], list(metrics), var_name="metric", value_name="value")
     return _with_config(frames, long)
 
 
@@ -101,7 +101,7 @@ def replay_up(
     it later or never; both count as no stop here, with nothing saved or lost. So replay on curves recorded with
     `stop.up: null`, or ask for less patience than they were recorded with.
 
-    Columns: `sweep, trial`; the parameters; `epochs_run` as recorded; `stop_epoch`, null if the rule does not fire;
+    Columns: `folder`, if the epochs have it, `sweep, trial`; the parameters; `epochs_run` as recorded; `stop_epoch`, null if the rule does not fire;
     `epochs_saved`, those after it; `best_val_accuracy` until then; `accuracy_lost` against the best recorded, null if
     there was none until then.
 
@@ -109,19 +109,18 @@ def replay_up(
         InputError: a trial lacks some of its epochs, or has some twice.
     """
     up = Up(strip_length, successive, ties=ties)
+    names = [name for name in ("folder", "sweep", "trial") if name in epochs]
     rows = []
-    for (sweep, trial), curve in epochs.sort_values("epoch").groupby(_TRIAL):
+    for key, curve in epochs.sort_values("epoch").groupby(names):
         run = len(curve)
         if curve["epoch"].tolist() != list(range(1, run + 1)):
-            problem = f"must have epochs 1 to {curve['epoch'].max()} once each for the rule; give all, of one {sweep}"
-            raise InputError(f"sweep {sweep}, trial {trial}", [problem])
+            problem = f"must have epochs 1 to {curve['epoch'].max()} once each for the rule; give all, of one {key[-2]}"
+            raise InputError(f"sweep {key[-2]}, trial {key[-1]}", [problem])
         stop = stopping_epoch(up, curve[VAL_ACCURACY])
         kept = curve[VAL_ACCURACY].head(stop or run).max()
         lost = curve[VAL_ACCURACY].max() - kept
-        rows.append(
-            (sweep, trial, strip_length, successive, ties, run, stop, run - (stop or run), kept, lost)
-        )
-    columns = [*_TRIAL, "strip_length", "successive", "ties", "epochs_run", "stop_epoch", "epochs_saved"]
+        rows.append((*key, strip_length, successive, ties, run, stop, run - (stop or run), kept, lost))
+    columns = [*names, "strip_length", "successive", "ties", "epochs_run", "stop_epoch", "epochs_saved"]
     table = pd.DataFrame(rows, columns=[*columns, "best_val_accuracy", "accuracy_lost"])
     return table.astype({"stop_epoch": "Int64"})
 
@@ -130,9 +129,9 @@ def _rows(frames: Frames, table: Literal["epochs", "trials"], key: list[str]) ->
     """Return a table, or one without rows; each key once, as one that means two rows makes nonsense of the rest."""
     whole = frames.epochs if table == "epochs" else frames.trials
     rows = frames.read(table) if whole is None else whole
-    if twice := rows.loc[rows.duplicated(key), "sweep"].unique().tolist():
-        problem = "several folders hold a sweep of this name; load one by its own path"
-        raise InputError(f"sweep {', '.join(twice)}", [problem])
+    if twice := rows.loc[rows.duplicated(key), "folder"].unique().tolist():
+        problem = f"{table}.parquet has rows twice, of the same {' and '.join(key[1:])}; restore it"
+        raise InputError(f"folder {', '.join(twice)}", [problem])
     return rows
 
 
@@ -141,4 +140,5 @@ def _with_config(frames: Frames, rows: pd.DataFrame) -> pd.DataFrame:
     trials = _rows(frames, "trials", _TRIAL)
     config = [name for name in trials.columns if name.startswith("config_")]
     joined = rows.merge(trials[[*_TRIAL, *config]], on=_TRIAL, how="left")
-    return joined[[*_TRIAL, *config, *(name for name in rows.columns if name not in _TRIAL)]]
+    first = ["sweep", "trial", *config]
+    return joined[[*first, *(name for name in rows.columns if name not in first)]]

@@ -11,7 +11,10 @@ import pandas as pd
 import pyarrow as pa
 
 from data_utils.errors import InputError, near
+from tuning.frames import FOLDER
 from tuning.results import TABLES
+
+_SCHEMA = TABLES["trials"].append(FOLDER)
 
 
 def sort_trials(trials: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -29,7 +32,7 @@ def sort_trials(trials: pd.DataFrame, column: str) -> pd.DataFrame:
 def to_csv(trials: pd.DataFrame) -> str:
     """Return trials as CSV with a header line; null is an empty field."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, TABLES["trials"].names, lineterminator="\n")
+    writer = csv.DictWriter(text, _SCHEMA.names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(_records(trials))
     return text.getvalue()
@@ -42,7 +45,5 @@ def to_json(trials: pd.DataFrame) -> str:
 
 def _records(trials: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rows by the table's own types: pandas makes fractions of whole numbers, and NaN of null."""
-    records: list[dict[str, Any]] = pa.Table.from_pandas(
-        trials, TABLES["trials"], preserve_index=False
-    ).to_pylist()
+    records: list[dict[str, Any]] = pa.Table.from_pandas(trials, _SCHEMA, preserve_index=False).to_pylist()
     return records

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from fnmatch import fnmatchcase
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -28,6 +29,10 @@ RESUMED = "resumed_"
 _CHECKED = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
 """Where a file has checksums, as ours do, a damaged page is an error and not other numbers."""
 
+FOLDER = pa.field("folder", pa.string())
+"""A column that no file holds: the folder of a row's sweep, relative to what was loaded, since a study and its smaller
+version, say, have sweeps of the same names."""
+
 _NAMED = 10
 """Sweeps that a message names at most."""
 
@@ -37,10 +42,18 @@ class Frames:
 
     Each is read once, when first asked for. A table that no sweep has yet, or that has no rows yet, is None. Older files
     that lack a column read as null there.
+
+    Args:
+        files: {table: its files}.
+        schemas: {table: the columns of its files}.
+        root: what was loaded, above all files, to which a column `folder` is relative; by default there is no such column.
     """
 
-    def __init__(self, files: Mapping[str, Sequence[str]], schemas: Mapping[str, pa.Schema]):
-        self._files, self._schemas = files, schemas
+    def __init__(
+        self, files: Mapping[str, Sequence[str]], schemas: Mapping[str, pa.Schema], root: str | None = None
+    ):
+        self._files, self._root = files, root
+        self._schemas = {name: one.append(FOLDER) if root else one for name, one in schemas.items()}
 
     @cached_property
     def epochs(self) -> pd.DataFrame | None:
@@ -97,8 +110,11 @@ class Frames:
 
     def without(self, *tables: str) -> Frames:
         """Return the same but for these tables, as if no sweep had them."""
-        files = {table: [] if table in tables else files for table, files in self._files.items()}
-        return Frames(files, self._schemas)
+        less = copy(self)
+        for table in tables:
+            vars(less).pop(table, None)
+        less._files = {table: [] if table in tables else files for table, files in self._files.items()}
+        return less
 
     def scan(self, table: str) -> ds.Dataset:
         """Return a table as a pyarrow Dataset, of no files if no sweep has it, for queries of your own.
@@ -132,7 +148,8 @@ class Frames:
         """Return files as a Dataset by the schema that we know; by itself it would open each to find out."""
         parquet = ds.ParquetFileFormat(default_fragment_scan_options=_CHECKED)
         places = [opened(file) for file in files]
-        fragments = [parquet.make_fragment(path, system) for system, path in places]
+        root = opened(self._root)[1] if self._root else None
+        fragments = [parquet.make_fragment(path, system, _lies_in(root, path)) for system, path in places]
         system = places[0][0] if places else LocalFileSystem()
         return ds.FileSystemDataset(fragments, self._schemas[table], parquet, system)
 
@@ -209,6 +226,14 @@ def _find(root: str, tables: Iterable[str], sweep: str | None, path: str) -> dic
     if exists(under(root, SWEEP_FILE)):
         raise InputError(path, ["has no tables yet: they come with its first epoch; try again then"])
     raise InputError(path, ["holds no sweep's tables; give a sweep's folder, or one that holds sweeps"])
+
+
+def _lies_in(root: str | None, file: str) -> ds.Expression | None:
+    """Return what Arrow is to know of all rows of a file: it fills the column by it, and opens no file that a filter rules out."""
+    if root is None:
+        return None
+    folder = PurePosixPath(file).parent.relative_to(root)
+    return ds.field(FOLDER.name) == ds.scalar(str(folder))
 
 
 def _expression(filters: list[Any]) -> ds.Expression:

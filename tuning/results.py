@@ -19,6 +19,7 @@ from data_utils.errors import InputError
 from trainables.metrics import PROFILE
 from tuning.files import Fields, write_columns, write_table
 from tuning.frames import Frames, find_tables
+from tuning.remote import place_given
 
 if TYPE_CHECKING:  # reading results needs neither Ray nor PyTorch, and starts in a fraction of their time
     from tuning.bench_figures import Measure
@@ -106,7 +107,7 @@ TABLES: dict[str, pa.Schema] = {
     "test": pa.schema([*_KEY_FIELDS, *_TEST_FIELDS]),
     "predictions": pa.schema(_PREDICTION_FIELDS),
 }
-"""{table: its columns}, whatever an older file has of them."""
+"""{table: the columns of its files}, whatever an older file has of them."""
 
 
 class OverSeeds(NamedTuple):
@@ -126,7 +127,8 @@ def load(path: str | Path, sweep: str | None = None) -> Frames:
     """Return the tables of a sweep's folder, or of all sweeps in the folders below; running ones, too.
 
     They are read when they are used: `load("runs").trials`, or a part of one by
-    `load("runs").read("epochs", columns=["trial", "val_accuracy"], filters=[("epoch", "<=", 10)])`.
+    `load("runs").read("epochs", columns=["trial", "val_accuracy"], filters=[("epoch", "<=", 10)])`. Beside the columns of
+    the files, `folder` is the sweep's, relative to `path`: sweeps of different folders may have the same name.
 
     Args:
         sweep: a glob of the names of sweeps' folders, as `alexnet-*`; files of others are never opened.
@@ -136,7 +138,7 @@ def load(path: str | Path, sweep: str | None = None) -> Frames:
             Those of several are named when they are read.
     """
     files = find_tables(path, TABLES, sweep)
-    frames = Frames(files, TABLES)
+    frames = Frames(files, TABLES, place_given(path))
     if all(
         len(same) <= 1 for same in files.values()
     ):  # four files at most, where thousands would be read twice

@@ -24,10 +24,10 @@ def trials_table(trials: pd.DataFrame) -> Table:
     """Return `trials.parquet`'s rows as a table: which, how it ended, how good it was."""
     config = [name for name in trials.columns if name.startswith("config_")]
     config = [name for name in config if name in ALWAYS or trials[name].nunique(dropna=False) > 1]
-    several = trials["sweep"].nunique() > 1
+    several = trials["folder"].nunique() > 1
     headings = ["trial", *(name.removeprefix("config_") for name in config)]
     headings += ["outcome", "epochs", "best val_accuracy", "at epoch", "why it ended"]
-    table = Table(*(["sweep"] if several else []), *headings, box=None, pad_edge=False)
+    table = Table(*(["folder"] if several else []), *headings, box=None, pad_edge=False)
     for row in trials.to_dict("records"):
         cells = [row["trial"], *(row[name] for name in config), row["outcome"], row["epochs_run"]]
         cells += [
@@ -35,21 +35,21 @@ def trials_table(trials: pd.DataFrame) -> Table:
             _whole(row["best_epoch"]),
             row["stop_reason"] if pd.isna(row["error"]) else row["error"],
         ]
-        table.add_row(*(Text(_shown(cell)) for cell in ([row["sweep"]] if several else []) + cells))
+        table.add_row(*(Text(_shown(cell)) for cell in ([row["folder"]] if several else []) + cells))
     return table
 
 
 def test_table(test: pd.DataFrame) -> Table:
     """Return `test.parquet`'s rows as a table."""
-    table = Table(
-        "sweep", "trial", "epochs", "seed", "test accuracy", "mean per class", box=None, pad_edge=False
-    )
+    where = "folder" if test["folder"].nunique() > 1 else "sweep"
+    headings = (where, "trial", "epochs", "seed", "test accuracy", "mean per class")
+    table = Table(*headings, box=None, pad_edge=False)
     for row in test.to_dict("records"):
         accuracies: Sequence[str] = [
             _percent(row["test_accuracy"]),
             _percent(row["test_mean_class_accuracy"]),
         ]
-        table.add_row(*(_shown(row[name]) for name in ("sweep", "trial", "epochs", "seed")), *accuracies)
+        table.add_row(*(_shown(row[name]) for name in headings[:4]), *accuracies)
     return table
 
 

@@ -110,8 +110,8 @@ def test_learning_curves_are_long(tmp_path: Path) -> None:
     curves = learning_curves(write_curves(tmp_path / "a", [0.2, 0.5], [0.3, None]))
     names = list(curves.columns)
     assert names[:2] == ["sweep", "trial"]
-    assert all(name.startswith("config_") for name in names[2:-3])
-    assert names[-3:] == ["epoch", "metric", "value"]
+    assert all(name.startswith("config_") for name in names[2:-4])
+    assert names[-4:] == ["folder", "epoch", "metric", "value"]
     assert len(curves) == 2 * 3 * 2
     accuracy = curves[curves["metric"] == "val_accuracy"]
     assert accuracy["value"].fillna(-1).tolist() == [0.2, 0.5, 0.3, -1]
@@ -129,13 +129,36 @@ def test_learning_curves_of_chosen_metrics(tmp_path: Path) -> None:
         learning_curves(frames, ["loss"])
 
 
-def test_two_folders_with_sweeps_of_one_name_are_refused(tmp_path: Path) -> None:
-    """Their trials would be taken for each other's."""
-    for place in ("x", "y"):
-        write_curves(tmp_path / place / "twin", [0.2])
-    for question in (best_trials, best_epochs, learning_curves):
-        with pytest.raises(InputError, match="sweep twin: several folders hold a sweep of this name"):
-            question(load(tmp_path))
+def test_sweeps_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    """As of a study and its smaller version: each has its own winner, curves and hyperparameters."""
+    write_curves(tmp_path / "x" / "twin", [0.2], [0.3, 0.25])
+    write_curves(tmp_path / "y" / "twin", [0.75], [0.5])
+    frames = load(tmp_path, sweep="tw*")
+    best = best_trials(frames)
+    assert list(zip(best["folder"], best["trial"], strict=True)) == [("x/twin", 1), ("y/twin", 0)]
+    epochs = best_epochs(frames)
+    assert epochs["folder"].tolist() == ["x/twin"] * 2 + ["y/twin"] * 2
+    assert epochs["val_accuracy"].tolist() == [0.2, 0.3, 0.75, 0.5]
+    assert epochs["config_lr"].tolist() == [0.1, 0.05] * 2
+    assert len(learning_curves(frames, ["lr"])) == 5
+    replayed = replay_up(frames.read("epochs"), 1, 1)
+    assert replayed["epochs_run"].tolist() == [1, 2, 1, 1]
+    assert replayed["folder"].tolist() == epochs["folder"].tolist()
+
+
+def test_a_table_with_rows_twice_is_refused(tmp_path: Path) -> None:
+    """Nothing says which of them is meant."""
+    write_curves(tmp_path / "a", [0.2])
+    for name in ("epochs", "trials"):
+        path = tmp_path / "a" / f"{name}.parquet"
+        rows = pd.read_parquet(path)
+        pd.concat([rows, rows]).to_parquet(path)
+    with pytest.raises(InputError, match=r"folder a: trials\.parquet has rows twice, of the same trial;"):
+        best_trials(load(tmp_path))
+    with pytest.raises(
+        InputError, match=r"folder \.: epochs\.parquet has rows twice, of the same trial and epoch;"
+    ):
+        best_epochs(load(tmp_path / "a"))
 
 
 PREDICTIONS = pd.DataFrame(

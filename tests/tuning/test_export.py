@@ -88,6 +88,7 @@ def test_the_command_gives_csv_and_json_and_nothing_else(upsweep: Run, runs: Pat
     assert (as_json.returncode, as_json.stderr, as_csv.stderr) == (0, "", "")
     records = json.loads(as_json.stdout)
     assert {record["sweep"] for record in records} == {"alexnet-a", "alexnet-b"}
+    assert all(record["folder"] == record["sweep"] for record in records)
     accuracies = [record["best_val_accuracy"] for record in records]
     assert accuracies == sorted(accuracies, reverse=True)
     rows = list(csv.DictReader(io.StringIO(as_csv.stdout)))

@@ -93,6 +93,22 @@ def test_columns_and_filters(tmp_path: Path) -> None:
     assert len(frames.read("epochs", filters=[("epoch", ">", 99)])) == 0
 
 
+def test_the_folder_of_each_row_is_a_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative to what was loaded, however that was given; a filter by it opens no other file."""
+    write_curve(tmp_path / "x y" / "twin", 0.1, 0.2)
+    write_curve(tmp_path / "z" / "twin", 0.3)
+    monkeypatch.chdir(tmp_path)
+    for root in (tmp_path, ".", f"{tmp_path}/"):
+        assert load(root).read("epochs")["folder"].tolist() == ["x y/twin", "x y/twin", "z/twin"]
+    assert load("z").read("epochs")["folder"].tolist() == ["twin"]
+    assert load("x y/twin").read("epochs")["folder"].tolist() == [".", "."]
+    frames = load(".")
+    found = frames.read("epochs", columns=["folder", "epoch"], filters=[("folder", "==", "z/twin")])
+    assert found.to_numpy().tolist() == [["z/twin", 1]]
+    (tmp_path / "z" / "twin" / "epochs.parquet").write_bytes(NO_PARQUET)
+    assert len(frames.read("epochs", filters=[("folder", "!=", "z/twin")])) == 2
+
+
 def test_a_selection_that_does_not_fit_is_named(tmp_path: Path) -> None:
     """Table, column, filter; each with what there is."""
     write_curve(tmp_path, 0.1)
