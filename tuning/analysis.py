@@ -15,6 +15,7 @@ from data_utils.errors import InputError
 from trainables.metrics import TRAIN_LOSS, VAL_ACCURACY, VAL_LOSS
 from tuning.criteria import Up, stopping_epoch
 from tuning.frames import Frames
+from tuning.hyperparameters import columns
 from tuning.winning import Rank, can_win, rank
 
 CURVES = (TRAIN_LOSS, VAL_LOSS, VAL_ACCURACY)
@@ -29,9 +30,9 @@ def best_trials(frames: Frames) -> pd.DataFrame:
     It is the trial that the sweep itself retrains; `tuning.winning` has the rule. A sweep without a winner has no row.
     """
     trials = _rows(frames, "trials", _TRIAL)
-    columns = ("sweep", "folder", "outcome", "best_val_accuracy", "best_epoch", "trial")
+    names = ("sweep", "folder", "outcome", "best_val_accuracy", "best_epoch", "trial")
     best: dict[tuple[str, str], tuple[Rank, int]] = {}
-    for place, row in enumerate(zip(*(trials[name] for name in columns), strict=True)):
+    for place, row in enumerate(zip(*(trials[name] for name in names), strict=True)):
         sweep, folder, outcome, accuracy, epoch, trial = row
         if can_win(outcome, accuracy):
             ranked = (rank(accuracy, epoch, trial), place)
@@ -42,7 +43,7 @@ def best_trials(frames: Frames) -> pd.DataFrame:
 def best_epochs(frames: Frames) -> pd.DataFrame:
     """Return each trial's epoch of highest validation accuracy, the earliest of equals.
 
-    A row of `epochs` with the trial's `config_*`, which are null until the sweep has written its trials. A trial
+    A row of `epochs` with the trial's `config_*` and `seed`, which are null until the sweep has written its trials. A trial
     without any accuracy has no row.
     """
     epochs = _rows(frames, "epochs", [*_TRIAL, "epoch"])
@@ -52,7 +53,7 @@ def best_epochs(frames: Frames) -> pd.DataFrame:
 
 
 def learning_curves(frames: Frames, metrics: Sequence[str] = CURVES) -> pd.DataFrame:
-    """Return curves in long form, for plotting: `sweep, trial, config_*, folder, epoch, metric, value`.
+    """Return curves in long form, for plotting: `sweep, trial, config_*, seed, folder, epoch, metric, value`.
 
     Args:
         metrics: columns of `epochs`. A value that was not finite stays in as null, a gap in the curve.
@@ -120,8 +121,8 @@ def replay_up(
         kept = curve[VAL_ACCURACY].head(stop or run).max()
         lost = curve[VAL_ACCURACY].max() - kept
         rows.append((*key, strip_length, successive, ties, run, stop, run - (stop or run), kept, lost))
-    columns = [*names, "strip_length", "successive", "ties", "epochs_run", "stop_epoch", "epochs_saved"]
-    table = pd.DataFrame(rows, columns=[*columns, "best_val_accuracy", "accuracy_lost"])
+    names += ["strip_length", "successive", "ties", "epochs_run", "stop_epoch", "epochs_saved"]
+    table = pd.DataFrame(rows, columns=[*names, "best_val_accuracy", "accuracy_lost"])
     return table.astype({"stop_epoch": "Int64"})
 
 
@@ -136,9 +137,9 @@ def _rows(frames: Frames, table: Literal["epochs", "trials"], key: list[str]) ->
 
 
 def _with_config(frames: Frames, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows with their trials' `config_*` after `sweep` and `trial`."""
+    """Return rows with their trials' `config_*` and `seed` after `sweep` and `trial`."""
     trials = _rows(frames, "trials", _TRIAL)
-    config = [name for name in trials.columns if name.startswith("config_")]
+    config = columns(trials)
     joined = rows.merge(trials[[*_TRIAL, *config]], on=_TRIAL, how="left")
     first = ["sweep", "trial", *config]
     return joined[[*first, *(name for name in rows.columns if name not in first)]]

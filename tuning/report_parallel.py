@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from tuning.hyperparameters import label
 from tuning.report_style import INK, MUTED, OTHERS, Plot, Style, axis, figure, plain
 from tuning.scale import Scale, Tick, shown
 from tuning.wording import percent
@@ -43,7 +44,7 @@ def parallel(trials: pd.DataFrame, names: Sequence[str], styles: dict[int, Style
         if members:
             drawn = [(lines[places[trial]], _said(rows[places[trial]], names)) for trial in members]
             traces.append(_lines(drawn, style, name))
-    titles = [*(name.removeprefix("config_") for name in names), "best accuracy"]
+    titles = [*(label(name) for name in names), "best accuracy"]
     return Plot(
         "parallel",
         "Hyperparameters and best validation accuracy",
@@ -126,7 +127,7 @@ def _axes(titles: Sequence[str], ticks: Sequence[Sequence[Tick]]) -> dict[str, A
 
 
 def _said(row: dict[Any, Any], names: Sequence[str]) -> str:
-    values = [f"{name.removeprefix('config_')} {plain(shown(row[name]) or 'none')}" for name in names]
+    values = [f"{label(name)} {plain(shown(row[name]) or 'none')}" for name in names]
     best = row["best_val_accuracy"]
     accuracy = "no accuracy" if pd.isna(best) else f"best {percent(best)} at epoch {int(row['best_epoch'])}"
     return "<br>".join([f"<b>trial {row['trial']}</b>", *values, accuracy])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from tuning.confusion import ClassAccuracy
+from tuning.hyperparameters import label
 from tuning.importance import Importance
 from tuning.intervals import Interval
 from tuning.report_bars import Bar, bars, interval_said
@@ -46,10 +47,10 @@ def importance_plot(found: Importance) -> Plot:
     """Return bars of the hyperparameters' importances."""
     rows = [
         Bar(
-            _name(name),
+            label(name),
             max(mean, 0.0),
             Interval(max(mean - deviation, 0.0), max(mean + deviation, 0.0)),
-            f"{_name(name)}: {100 * mean:.2f} points, standard deviation {100 * deviation:.2f}",
+            f"{label(name)}: {100 * mean:.2f} points, standard deviation {100 * deviation:.2f}",
         )
         for name, mean, deviation in zip(found.names, found.means, found.deviations, strict=True)
     ]
@@ -57,14 +58,14 @@ def importance_plot(found: Importance) -> Plot:
         "Importance of hyperparameters, in percentage points of accuracy",
         ["hyperparameter", "importance", "standard deviation"],
         [
-            [text(_name(name)), number(100 * mean, ".3f"), number(100 * deviation, ".3f")]
+            [text(label(name)), number(100 * mean, ".3f"), number(100 * deviation, ".3f")]
             for name, mean, deviation in zip(found.names, found.means, found.deviations, strict=True)
         ],
     )
     return Plot(
         "importance",
         "Importance of hyperparameters",
-        f"Most important of {counted(len(found.names), 'hyperparameter')}: {_name(found.names[0])}.",
+        f"Most important of {counted(len(found.names), 'hyperparameter')}: {label(found.names[0])}.",
         bars(rows, "rise of error, points of accuracy", longest=None),
         table,
     )
@@ -88,7 +89,3 @@ def _class_bars(part: Sequence[ClassAccuracy]) -> go.Figure:
         for one in part
     ]
     return bars(rows, "accuracy, with its 95 % interval")
-
-
-def _name(column: str) -> str:
-    return column.removeprefix("config_")

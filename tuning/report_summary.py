@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from tuning.frames import Frames
+from tuning.hyperparameters import label, varied
 from tuning.intervals import wilson
 from tuning.report_bars import interval_said
 from tuning.report_table import Cell, Table, number, share, text
-from tuning.report_trials import varied, winner
+from tuning.report_trials import winner
 from tuning.results import over_seeds
 from tuning.scale import shown
 from tuning.scaled import scaled
@@ -55,7 +56,7 @@ def tiles(frames: Frames) -> list[Tile]:
     found = [] if frames.test is None else _test_tiles(frames.test, tested_images(frames))
     if frames.trials is not None and (best := winner(frames.trials)):
         names = varied(frames.trials)
-        point = ", ".join(f"{name.removeprefix('config_')} {shown(best[name]) or 'none'}" for name in names)
+        point = ", ".join(f"{label(name)} {shown(best[name]) or 'none'}" for name in names)
         note = f"trial {best['trial']}" + (f": {point}" if point else "")
         found.append(Tile("best validation accuracy", percent(best["best_val_accuracy"]), note))
     return found

@@ -8,6 +8,7 @@ import pandas as pd
 
 from tuning.confusion import class_accuracies, confused_pairs
 from tuning.ending import read_ending
+from tuning.hyperparameters import varied
 from tuning.importance import Importance, importance
 from tuning.report_curves import curves, curves_table
 from tuning.report_examples import Confusions
@@ -17,7 +18,7 @@ from tuning.report_style import Plot, Style, styles
 from tuning.report_summary import Tile, facts_table, lead, notes, seeds_table, sweep_name, tiles
 from tuning.report_table import Table
 from tuning.report_time import time_plot
-from tuning.report_trials import Key, end_keys, own_test, ranked, trial_keys, trials_table, varied
+from tuning.report_trials import Key, end_keys, own_test, ranked, trial_keys, trials_table
 from tuning.results import load
 from tuning.sweep_file import SWEEP_FILE, read_sweep_file
 from tuning.thumbnails import thumbnails

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from tuning.frames import Frames
+from tuning.hyperparameters import label
 from tuning.report_style import ENDS, OTHERS, Style
 from tuning.report_table import Cell, Table, number, share, text
 from tuning.scale import shown
@@ -30,12 +31,6 @@ class Key(NamedTuple):
     style: Style
     label: str
     note: str
-
-
-def varied(trials: pd.DataFrame) -> list[str]:
-    """Return the hyperparameters' columns in which trials differ."""
-    names = [name for name in trials if str(name).startswith("config_") or name == "seed"]
-    return [str(name) for name in names if trials[name].nunique(dropna=False) > 1]
 
 
 def ranked(trials: pd.DataFrame) -> list[int]:
@@ -94,7 +89,7 @@ def trials_table(trials: pd.DataFrame, names: Sequence[str]) -> Table:
             marked.add(place)
             first = first._replace(text=f"{first.text} (best)")
         rows.append([first, *(_cell(row[name]) for name in columns), *_result(row)])
-    headings = ["trial", *(name.removeprefix("config_") for name in columns)]
+    headings = ["trial", *(label(name) for name in columns)]
     headings += ["outcome", "epochs", "best validation accuracy", "at epoch", "seconds", "why it ended"]
     return Table(f"All trials ({len(rows)})", headings, rows, sortable=True, marked=frozenset(marked))
 
@@ -107,7 +102,7 @@ def _rank(row: dict[Any, Any]) -> tuple[bool, bool, Rank]:
 
 
 def _note(row: dict[Any, Any], names: Sequence[str]) -> str:
-    values = [f"{name.removeprefix('config_')} {shown(row[name]) or 'none'}" for name in names]
+    values = [f"{label(name)} {shown(row[name]) or 'none'}" for name in names]
     best = row["best_val_accuracy"]
     ended = f"{counted(int(row['epochs_run']), 'epoch')}, {END_NAMES[row['outcome']]}"
     return ", ".join([*([] if pd.isna(best) else [percent(best)]), *values, ended])

@@ -12,6 +12,7 @@ from tuning.config import Sweep, load_sweep
 from tuning.differences import as_text, differences
 from tuning.ending import Ending, read_ending
 from tuning.files import write_table
+from tuning.hyperparameters import column
 from tuning.intervals import wilson
 from tuning.results import STUDY, load, over_seeds
 from tuning.scale import shown
@@ -164,14 +165,9 @@ def _ours(
 def _trial(trials: pd.DataFrame, point: Mapping[str, Any]) -> int | None:
     """Return the trial that has these hyperparameters."""
     for row in trials.to_dict("records"):
-        if all(row[_column(name)] == value for name, value in point.items()):
+        if all(row[column(name)] == value for name, value in point.items()):
             return int(row["trial"])
     return None
-
-
-def _column(name: str) -> str:
-    """Return the column of `trials.parquet` that a hyperparameter is in."""
-    return name if name == "seed" else f"config_{name}"
 
 
 def _differs(member: Member) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
+from tuning.hyperparameters import columns, label, varied
 from tuning.wording import percent
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ ALWAYS = ("config_lr", "config_step_size")
 
 def trials_table(trials: pd.DataFrame) -> Table:
     """Return `trials.parquet`'s rows as a table: which, how it ended, how good it was."""
-    config = [name for name in trials.columns if name.startswith("config_")]
-    config = [name for name in config if name in ALWAYS or trials[name].nunique(dropna=False) > 1]
+    differing = varied(trials)
+    config = [name for name in columns(trials) if name in ALWAYS or name in differing]
     several = trials["folder"].nunique() > 1
-    headings = ["trial", *(name.removeprefix("config_") for name in config)]
+    headings = ["trial", *map(label, config)]
     headings += ["outcome", "epochs", "best val_accuracy", "at epoch", "why it ended"]
     table = Table(*(["folder"] if several else []), *headings, box=None, pad_edge=False)
     for row in trials.to_dict("records"):

@@ -110,8 +110,8 @@ def test_learning_curves_are_long(tmp_path: Path) -> None:
     curves = learning_curves(write_curves(tmp_path / "a", [0.2, 0.5], [0.3, None]))
     names = list(curves.columns)
     assert names[:2] == ["sweep", "trial"]
-    assert all(name.startswith("config_") for name in names[2:-4])
-    assert names[-4:] == ["folder", "epoch", "metric", "value"]
+    assert all(name.startswith("config_") for name in names[2:-5])
+    assert names[-5:] == ["seed", "folder", "epoch", "metric", "value"]
     assert len(curves) == 2 * 3 * 2
     accuracy = curves[curves["metric"] == "val_accuracy"]
     assert accuracy["value"].fillna(-1).tolist() == [0.2, 0.5, 0.3, -1]

@@ -6,9 +6,10 @@ import pandas as pd
 
 from tests.tuning.rows import curve, specs
 from tuning.config import StopSettings
+from tuning.hyperparameters import varied
 from tuning.records import Outcome, trial_row
 from tuning.report_style import ENDS, OTHERS, plain, styles
-from tuning.report_trials import END_NAMES, end_keys, ranked, trial_keys, trials_table, varied, winner
+from tuning.report_trials import END_NAMES, end_keys, ranked, trial_keys, trials_table, winner
 from tuning.results import load, write_trials
 from tuning.selection import pick
 
