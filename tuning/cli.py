@@ -241,10 +241,11 @@ def results(
     ] = "table",
 ) -> None:
     """Show the trials and tests of one sweep or several."""
+    from tuning.analysis import best_epochs
     from tuning.export import sort_trials, to_csv, to_json
     from tuning.results import load
     from tuning.scaled import scaled_notes
-    from tuning.summary import test_table, trials_table
+    from tuning.summary import running_table, test_table, trials_table
 
     console = _console()
     with _input_errors():
@@ -253,12 +254,16 @@ def results(
         if sort is not None:
             trials = sort_trials(trials, sort)
         test = frames.test if form == "table" else None
+        running = best_epochs(frames) if form == "table" and not len(trials) else None
         notes = scaled_notes(path, sweep) if form == "table" else []
     if form != "table":
         typer.echo(to_csv(trials) if form == "csv" else to_json(trials), nl=False)
         return
     if len(trials):
         console.print(trials_table(trials))
+    if running is not None:
+        console.print("no trial has ended yet; the best epochs so far:")
+        console.print(running_table(running))
     if test is not None:
         console.print()
         console.print(test_table(test))

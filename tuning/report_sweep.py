@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from trainables.metrics import VAL_ACCURACY
+from tuning.analysis import best_epochs
 from tuning.confusion import class_accuracies, confused_pairs
 from tuning.ending import read_ending
 from tuning.hyperparameters import varied
@@ -18,10 +20,11 @@ from tuning.report_style import Plot, Style, styles
 from tuning.report_summary import Tile, facts_table, lead, notes, seeds_table, sweep_name, tiles
 from tuning.report_table import Table
 from tuning.report_time import time_plot
-from tuning.report_trials import Key, end_keys, own_test, ranked, trial_keys, trials_table
+from tuning.report_trials import Key, end_keys, own_test, ranked, running_keys, trial_keys, trials_table
 from tuning.results import load
 from tuning.sweep_file import SWEEP_FILE, read_sweep_file
 from tuning.thumbnails import thumbnails
+from tuning.winning import rank
 
 PAIRS, EXAMPLES = 12, 4
 """Most confused pairs, and images of each, at most."""
@@ -72,6 +75,8 @@ def sweep_page(folder: Path) -> SweepPage:
     parts: dict[str, Any] = {}
     if frames.trials is not None:
         parts |= _trial_parts(frames.trials, frames.epochs)
+    elif frames.epochs is not None:
+        parts |= _running_parts(frames.epochs, best_epochs(frames), frames.read("trials"))
     if frames.predictions is not None:
         parts |= _class_parts(frames.predictions, settings)
     return SweepPage(
@@ -101,6 +106,19 @@ def _trial_parts(trials: pd.DataFrame, epochs: pd.DataFrame | None) -> dict[str,
         "importance": found,
         "importance_plot": importance_plot(found) if found else None,
         "time": time_plot(trials),
+    }
+
+
+def _running_parts(epochs: pd.DataFrame, best: pd.DataFrame, none_ended: pd.DataFrame) -> dict[str, Any]:
+    """Return the curves of a sweep of which no trial has ended."""
+    ordered = sorted(
+        best.to_dict("records"), key=lambda row: rank(row[VAL_ACCURACY], row["epoch"], row["trial"])
+    )
+    looks = styles([int(row["trial"]) for row in ordered])
+    return {
+        "keys": running_keys(ordered, looks, epochs["trial"].nunique()),
+        "curves": curves(epochs, none_ended, looks),
+        "curves_table": curves_table(epochs),
     }
 
 

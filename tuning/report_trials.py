@@ -59,11 +59,21 @@ def own_test(frames: Frames) -> Frames:
 
 def trial_keys(trials: pd.DataFrame, styles: dict[int, Style], names: Sequence[str]) -> list[Key]:
     """Return a key for each trial with a style of its own, and one for all others."""
-    rows = {int(row["trial"]): row for row in trials.to_dict("records")}
-    keys = [
-        Key(str(trial), style, f"trial {trial}", _note(rows[trial], names)) for trial, style in styles.items()
-    ]
-    if rest := len(rows) - len(styles):
+    notes = {int(row["trial"]): _note(row, names) for row in trials.to_dict("records")}
+    return _keys(notes, styles, len(notes))
+
+
+def running_keys(best: Sequence[dict[Any, Any]], styles: dict[int, Style], count: int) -> list[Key]:
+    """Return the same of trials of which none has ended, by their best epochs; `count` is of all trials."""
+    notes = {
+        int(row["trial"]): f"{percent(row['val_accuracy'])} at epoch {row['epoch']}, runs" for row in best
+    }
+    return _keys(notes, styles, count)
+
+
+def _keys(notes: dict[int, str], styles: dict[int, Style], count: int) -> list[Key]:
+    keys = [Key(str(trial), style, f"trial {trial}", notes[trial]) for trial, style in styles.items()]
+    if rest := count - len(styles):
         keys.append(Key("others", OTHERS, counted(rest, "other trial"), "all in gray; hover to tell which"))
     return keys
 

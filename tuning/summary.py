@@ -40,6 +40,18 @@ def trials_table(trials: pd.DataFrame) -> Table:
     return table
 
 
+def running_table(best: pd.DataFrame) -> Table:
+    """Return `analysis.best_epochs` of trials that run as a table; their hyperparameters are not written yet."""
+    several = best["folder"].nunique() > 1
+    table = Table(
+        *(["folder"] if several else []), "trial", "val_accuracy", "at epoch", box=None, pad_edge=False
+    )
+    for row in best.to_dict("records"):
+        cells = [row["trial"], _percent(row["val_accuracy"]), row["epoch"]]
+        table.add_row(*(Text(_shown(cell)) for cell in ([row["folder"]] if several else []) + cells))
+    return table
+
+
 def test_table(test: pd.DataFrame) -> Table:
     """Return `test.parquet`'s rows as a table."""
     where = "folder" if test["folder"].nunique() > 1 else "sweep"

@@ -110,7 +110,10 @@ def test_the_command_shows_a_sorted_table(upsweep: Run, runs: Path) -> None:
 
 
 def test_a_running_sweep_has_no_trials_to_give_yet(upsweep: Run, tmp_path: Path) -> None:
-    """An empty list is JSON, too."""
-    write_epochs(tmp_path, curve(0, 0.5))
+    """An empty list is JSON, too; the table is of the best epochs so far."""
+    write_epochs(tmp_path, curve(0, 0.5, 0.25))
+    shown = upsweep("results", tmp_path).stdout.splitlines()
+    assert shown[0] == "no trial has ended yet; the best epochs so far:"
+    assert shown[2].split() == ["0", "50.00", "%", "1"]
     assert json.loads(upsweep("results", tmp_path, "--format", "json").stdout) == []
     assert to_csv(load(tmp_path).read("trials")).startswith("sweep,trial,config_lr")

@@ -23,6 +23,7 @@ from tuning.records import EpochRow, trial_row
 from tuning.report import render, write_report
 from tuning.report_overview import OverviewPage
 from tuning.report_style import Plot, figure
+from tuning.report_sweep import sweep_page
 from tuning.report_table import Table
 from tuning.results import write_epochs, write_predictions, write_test, write_trials
 from tuning.retrain import Retrained
@@ -337,6 +338,24 @@ def test_every_kind_of_sweep_renders(
     opened(page, write_report(write_sweep(tmp_path / "s", curves, **options)))
     assert says in page.locator("header").inner_text().replace("\u00a0", " ")
     assert trouble == []
+
+
+def test_curves_are_there_before_any_trial_has_ended(tmp_path: Path) -> None:
+    """Of epochs alone, the best trials in styles of their own; there is nothing yet to say of ends."""
+    folder = write_sweep(
+        tmp_path / "s", [curve(0, 0.25), curve(1, 0.5, 0.75), curve(2, None)], tests=0, ended=False
+    )
+    (folder / "trials.parquet").unlink()
+    page = sweep_page(folder)
+    assert [(key.label, key.note) for key in page.keys] == [
+        ("trial 1", "75.00 % at epoch 2, runs"),
+        ("trial 0", "25.00 % at epoch 1, runs"),
+        ("1 other trial", "all in gray; hover to tell which"),
+    ]
+    assert page.curves[0].said == "Highest: 75.00 %, trial 1 at epoch 2."
+    text = write_report(folder).read_text()
+    assert 'id="curves"' in text
+    assert "by how the trial ended" not in text
 
 
 def test_an_overview_opens(page: Page, trouble: list[str], tmp_path: Path) -> None:
