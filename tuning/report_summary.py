@@ -64,7 +64,7 @@ def tiles(frames: Frames) -> list[Tile]:
 
 def tested_images(frames: Frames) -> int:
     """Return how many images were tested; 0 when the predictions are not there to tell."""
-    return 0 if frames.predictions is None else int(frames.predictions["path"].nunique())
+    return int(frames.read("predictions", columns=["path"])["path"].nunique())
 
 
 def seeds_table(frames: Frames) -> Table | None:

@@ -39,6 +39,14 @@ def test_what_is_no_sweep_is_not_listed(tmp_path: Path) -> None:
     assert [row[0].text for row in overview_page(tmp_path, tmp_path).sweeps.rows] == ["a"]
 
 
+def test_of_predictions_the_paths_alone_are_read(tmp_path: Path) -> None:
+    """Those of a thousand sweeps do not fit in memory; one without labels would be refused, if they were read."""
+    write_all(tmp_path / "a")
+    file = tmp_path / "a" / "predictions.parquet"
+    pd.read_parquet(file, columns=["path"]).to_parquet(file)
+    assert overview_page(tmp_path, tmp_path).sweeps.rows[0][5].text == "9.45\u00a0%\u00a0to\u00a090.55\u00a0%"
+
+
 def test_different_splits_are_pointed_out(tmp_path: Path) -> None:
     """Their accuracies are of different images."""
     for name in ("a", "b"):
