@@ -191,6 +191,11 @@ def walk_sweeps(root: str | Path, marks: Iterable[str]) -> Iterator[tuple[str, s
                 return
 
 
+def relative(root: str, folder: str) -> str:
+    """Return a folder as the column `folder` has it; both are places on a disk or at S3."""
+    return str(PurePosixPath(opened(folder)[1]).relative_to(opened(root)[1]))
+
+
 def find_tables(path: str | Path, tables: Iterable[str], sweep: str | None = None) -> dict[str, list[str]]:
     """Return {table: its files}, of a sweep's folder or of all sweeps below, as `walk_sweeps`; nothing is opened.
 
@@ -232,8 +237,7 @@ def _lies_in(root: str | None, file: str) -> ds.Expression | None:
     """Return what Arrow is to know of all rows of a file: it fills the column by it, and opens no file that a filter rules out."""
     if root is None:
         return None
-    folder = PurePosixPath(file).parent.relative_to(root)
-    return ds.field(FOLDER.name) == ds.scalar(str(folder))
+    return ds.field(FOLDER.name) == ds.scalar(str(PurePosixPath(file).parent.relative_to(root)))
 
 
 def _expression(filters: list[Any]) -> ds.Expression:

@@ -16,6 +16,7 @@ from tuning.report_summary import tested_images
 from tuning.report_table import Cell, Table, frame_table, number, share, text
 from tuning.report_trials import own_test, winner
 from tuning.results import EPOCHS, TABLES, TEST, TRIALS, load, load_study_rows
+from tuning.scaled import notes_of, scale_of
 from tuning.study_table import readable, study_notes
 from tuning.sweep_file import SWEEP_FILE
 from tuning.wording import counted, percent
@@ -53,16 +54,25 @@ def overview_page(folder: Path, linked_from: Path) -> OverviewPage:
     if not places and study is None:
         load(folder)  # which says what is wrong
     found = {place.relative_to(folder).as_posix(): _load(place) for place in places}
-    rows = [_row(name, frames, _link(folder / name, linked_from)) for name, frames in found.items()]
-    bars = [bar for name, frames in found.items() if (bar := _bar(name, frames))]
+    scales = {name: scale_of(str(folder / name)) for name in found}
+    titles = {name: f"{name} ({scale})" if scale else name for name, scale in scales.items()}
+    bars = {name: bar for name, frames in found.items() if (bar := _bar(titles[name], frames))}
+    rows = [
+        _row(titles[name], frames, bars.get(name), _link(folder / name, linked_from))
+        for name, frames in found.items()
+    ]
     headings = ["sweep", "trials", "best validation accuracy", "epochs", "test accuracy", "95 % interval"]
     headings += ["mean per-class accuracy", "retrains", "split digest"]
     return OverviewPage(
         name=folder.resolve().name,
         lead=f"{counted(len(found), 'sweep')}, {len(bars)} with a test.",
         sweeps=Table("Sweeps", headings, rows, sortable=True),
-        notes=_notes(list(found.values())) + ([] if study is None else study_notes(study)),
-        plot=sweeps_plot(bars) if bars else None,
+        notes=[
+            *_notes(list(found.values())),
+            *notes_of(scales),
+            *([] if study is None else study_notes(study)),
+        ],
+        plot=sweeps_plot(list(bars.values())) if bars else None,
         study=None if study is None else frame_table(readable(study), "The paper's figures, and ours"),
     )
 
@@ -82,9 +92,9 @@ def _link(place: Path, linked_from: Path) -> str | None:
     return quote(Path(os.path.relpath(report.resolve(), linked_from.resolve())).as_posix())
 
 
-def _row(name: str, frames: Frames, link: str | None) -> list[Cell]:
+def _row(name: str, frames: Frames, bar: Bar | None, link: str | None) -> list[Cell]:
     best: dict[Any, Any] = (winner(frames.trials) if frames.trials is not None else None) or {}
-    test, bar = frames.test, _bar(name, frames)
+    test = frames.test
     return [
         text(name, link),
         number(None if frames.trials is None else len(frames.trials), "d"),

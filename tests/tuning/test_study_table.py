@@ -5,15 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
+from data_utils.errors import InputError
 from tests.tuning.rows import curve
 from tests.tuning.test_results import RETRAINED
 from tuning.config import load_sweep
 from tuning.ending import Ending, write_ending
 from tuning.records import trial_row
+from tuning.report_overview import overview_page
 from tuning.report_sweep import sweep_page
 from tuning.results import load_study_rows, write_test, write_trials
-from tuning.scaled import scaled, scaled_notes
+from tuning.scaled import scale_of, scaled, scaled_notes
 from tuning.space import trial_specs
 from tuning.study_file import Figure, Study, load_study
 from tuning.study_table import readable, write_study
@@ -101,10 +104,39 @@ def test_a_scaled_sweep_says_so_itself(tmp_path: Path) -> None:
     member = replace(study.members[0], scale="small")
     assert scaled_notes(study.folder) == []
     (member.folder / "sweep.yaml").write_text(f"{SWEEP}scale: {member.sweep().scale}\n")
-    assert scaled_notes(study.folder) == [f"first: {scaled('small')}"]
+    for root, name in ((member.folder, "first"), (study.folder, "first"), (tmp_path, "one/first")):
+        assert scaled_notes(root) == [f"{name}: {scaled('small')}"]
     assert sweep_page(member.folder).notes[0] == (
         "This is a smaller version of its study (small), whose figures are not those of the whole."
     )
+
+
+def test_a_scaled_sweep_is_marked_in_the_overview(tmp_path: Path) -> None:
+    """In its row, beside its bar, and in a note; one that is whole, which says so as it is written, is not."""
+    study = ended(tmp_path, tested=1)
+    settings = study.members[0].folder / "sweep.yaml"
+    for written, name, notes in (
+        ("scale: null", "first", []),
+        ("scale: small", "first (small)", [f"first: {scaled('small')}"]),
+        ("'scale' : small", "first (small)", [f"first: {scaled('small')}"]),
+    ):
+        settings.write_text(f"{SWEEP}{written}\n")
+        page = overview_page(study.folder, study.folder)
+        assert page.sweeps.rows[0][0].text == name
+        assert page.notes == notes
+        assert page.plot is not None
+        assert page.plot.figure.layout.yaxis.ticktext == (name,)
+
+
+def test_a_whole_sweeps_settings_are_not_parsed_for_a_scale(tmp_path: Path) -> None:
+    """Of a thousand sweeps that took half a minute: what follows here would be no YAML."""
+    (tmp_path / "sweep.yaml").write_text("scale: null\n'")
+    assert scale_of(str(tmp_path)) is None
+    (tmp_path / "sweep.yaml").write_text("name: '")
+    assert scale_of(str(tmp_path)) is None
+    (tmp_path / "sweep.yaml").write_text("scale: 'small")
+    with pytest.raises(InputError, match="not valid YAML"):
+        scale_of(str(tmp_path))
 
 
 def test_a_test_of_another_trial_is_no_figure_of_the_winner(tmp_path: Path) -> None:
