@@ -33,7 +33,7 @@ from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, TrialRow, make_stopper
 from tuning.results import write_epochs, write_skipped, write_trials
-from tuning.retrain import Failed, Retrained, RetrainEnd
+from tuning.retrain import Failed, Retrained, RetrainEnd, versions
 from tuning.retraining import last_line, retrain_all
 from tuning.retries import Retries
 from tuning.run_lock import hold
@@ -212,6 +212,8 @@ def _ending(result: SweepResult, splits: Splits) -> Ending:
         train_images=len(splits.train),
         val_images=len(splits.val),
         test_images=len(splits.test),
+        split_digest=splits.digest,
+        versions=versions(),
     )
 
 

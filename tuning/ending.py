@@ -1,6 +1,7 @@
 """The file that says a sweep has ended, and how: without it, what a folder holds is unfinished."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from data_utils.errors import InputError
@@ -23,6 +24,10 @@ class Ending:
     train_images: int
     val_images: int
     test_images: int
+    split_digest: str = ""
+    """Of the split that these images are of; empty in older files."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Of what computed; empty in older files."""
 
 
 def write_ending(folder: Path, ending: Ending) -> None:

@@ -1,18 +1,19 @@
 """What goes into the overview of a folder of sweeps, such as a study."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from tuning.ending import read_ending
 from tuning.frames import Frames, walk_sweeps
 from tuning.intervals import wilson
 from tuning.report_bars import Bar, interval_said
 from tuning.report_plots import sweeps_plot
 from tuning.report_style import Plot
-from tuning.report_summary import tested_images
+from tuning.report_summary import split_digests, tested_images
 from tuning.report_table import Cell, Table, frame_table, number, share, text
 from tuning.report_trials import own_test, winner
 from tuning.results import EPOCHS, TABLES, TEST, TRIALS, load, load_study_rows
@@ -54,11 +55,12 @@ def overview_page(folder: Path, linked_from: Path) -> OverviewPage:
     if not places and study is None:
         load(folder)  # which says what is wrong
     found = {place.relative_to(folder).as_posix(): _load(place) for place in places}
+    digests = {name: split_digests(frames, read_ending(folder / name)) for name, frames in found.items()}
     scales = {name: scale_of(str(folder / name)) for name in found}
     titles = {name: f"{name} ({scale})" if scale else name for name, scale in scales.items()}
     bars = {name: bar for name, frames in found.items() if (bar := _bar(titles[name], frames))}
     rows = [
-        _row(titles[name], frames, bars.get(name), _link(folder / name, linked_from))
+        _row(titles[name], frames, bars.get(name), digests[name], _link(folder / name, linked_from))
         for name, frames in found.items()
     ]
     headings = ["sweep", "trials", "best validation accuracy", "epochs", "test accuracy", "95 % interval"]
@@ -68,7 +70,7 @@ def overview_page(folder: Path, linked_from: Path) -> OverviewPage:
         lead=f"{counted(len(found), 'sweep')}, {len(bars)} with a test.",
         sweeps=Table("Sweeps", headings, rows, sortable=True),
         notes=[
-            *_notes(list(found.values())),
+            *_notes(digests.values()),
             *notes_of(scales),
             *([] if study is None else study_notes(study)),
         ],
@@ -92,7 +94,7 @@ def _link(place: Path, linked_from: Path) -> str | None:
     return quote(Path(os.path.relpath(report.resolve(), linked_from.resolve())).as_posix())
 
 
-def _row(name: str, frames: Frames, bar: Bar | None, link: str | None) -> list[Cell]:
+def _row(name: str, frames: Frames, bar: Bar | None, digests: Sequence[str], link: str | None) -> list[Cell]:
     best: dict[Any, Any] = (winner(frames.trials) if frames.trials is not None else None) or {}
     test = frames.test
     return [
@@ -104,7 +106,7 @@ def _row(name: str, frames: Frames, bar: Bar | None, link: str | None) -> list[C
         text(interval_said(bar.interval) if bar and bar.interval else None),
         share(None if test is None else test["test_mean_class_accuracy"].mean()),
         number(None if test is None else len(test), "d"),
-        text(None if test is None else ", ".join(dict.fromkeys(test["split_digest"]))),
+        text(", ".join(digests)),
     ]
 
 
@@ -118,12 +120,10 @@ def _bar(name: str, frames: Frames) -> Bar | None:
     return Bar(name, accuracy, interval, said)
 
 
-def _notes(found: Sequence[Frames]) -> list[str]:
-    digests = {
-        digest for frames in found if frames.test is not None for digest in frames.test["split_digest"]
-    }
-    if len(digests) < 2:
+def _notes(digests: Iterable[Sequence[str]]) -> list[str]:
+    splits = {digest for of_sweep in digests for digest in of_sweep}
+    if len(splits) < 2:
         return []
     return [
-        f"The sweeps are over {len(digests)} different splits, so their accuracies are not of the same images."
+        f"The sweeps are over {len(splits)} different splits, so their accuracies are not of the same images."
     ]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from tuning.ending import Ending
 from tuning.frames import Frames
 from tuning.hyperparameters import label, varied
 from tuning.intervals import wilson
@@ -121,22 +122,27 @@ def notes(frames: Frames, settings: dict[str, Any], *, ended: bool = True) -> li
     return said
 
 
-def facts_table(frames: Frames) -> Table:
-    """Return what the numbers were computed with."""
+def facts_table(frames: Frames, ending: Ending | None = None) -> Table:
+    """Return what the numbers were computed with: the ending knows split and versions of a sweep that tested nothing."""
     facts: list[tuple[str, str]] = []
     if frames.trials is not None:
         for name, column in (("trial seeds", "seed"), ("hosts", "host"), ("devices", "device")):
             facts.append((name, _distinct(frames.trials[column])))
+    versions = {} if ending is None else ending.versions
     if frames.test is not None:
-        facts += [
-            (name, _distinct(frames.test[column]))
-            for name, column in (("retrain seeds", "seed"), ("split digest", "split_digest"))
-        ]
-        facts += [
-            (name, str(version)) for name, version in json.loads(frames.test["versions"].iloc[0]).items()
-        ]
+        facts.append(("retrain seeds", _distinct(frames.test["seed"])))
+        versions = json.loads(frames.test["versions"].iloc[0])
+    facts.append(("split digest", ", ".join(split_digests(frames, ending))))
+    facts += [(name, str(version)) for name, version in versions.items()]
     rows: list[list[Cell]] = [[text(name), text(value)] for name, value in facts if value]
     return Table("Seeds, split and versions", ["what", "value"], rows)
+
+
+def split_digests(frames: Frames, ending: Ending | None) -> list[str]:
+    """Return the digest of the split that a sweep's numbers are of; none if it has not ended, several of odd files."""
+    if frames.test is not None:
+        return list(dict.fromkeys(frames.test["split_digest"].dropna()))
+    return [ending.split_digest] if ending and ending.split_digest else []
 
 
 def _test_tiles(test: pd.DataFrame, images: int) -> list[Tile]:

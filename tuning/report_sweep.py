@@ -69,7 +69,8 @@ def sweep_page(folder: Path) -> SweepPage:
     Raises:
         InputError: no tables, or a file that cannot be read.
     """
-    frames, ended = own_test(load(folder)), read_ending(folder) is not None
+    frames, ending = own_test(load(folder)), read_ending(folder)
+    ended = ending is not None
     file = folder / SWEEP_FILE
     settings = read_sweep_file(file).values if file.is_file() else {}
     parts: dict[str, Any] = {}
@@ -85,7 +86,7 @@ def sweep_page(folder: Path) -> SweepPage:
         notes=notes(frames, settings, ended=ended),
         tiles=tiles(frames),
         seeds=seeds_table(frames),
-        facts=facts_table(frames),
+        facts=facts_table(frames, ending),
         settings=file.read_text(encoding="utf-8") if settings else "",
         **parts,
     )

@@ -1,13 +1,16 @@
 """The overview of a folder of sweeps."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from tests.tuning.test_results import write_all
+from tuning.ending import Ending, write_ending
 from tuning.files import write_table
 from tuning.report import write_report
 from tuning.report_overview import overview_page
+from tuning.report_sweep import sweep_page
 from tuning.study_table import FIELDS
 
 
@@ -55,6 +58,21 @@ def test_different_splits_are_pointed_out(tmp_path: Path) -> None:
     test = pd.read_parquet(tmp_path / "b" / "test.parquet")
     test.assign(split_digest="e").to_parquet(tmp_path / "b" / "test.parquet")
     assert "2 different splits" in overview_page(tmp_path, tmp_path).notes[0]
+
+
+def test_a_sweep_without_a_test_has_a_split(tmp_path: Path) -> None:
+    """Its ending tells, here and, with the versions, in its own report; an older ending tells nothing."""
+    write_all(tmp_path / "a")
+    (tmp_path / "a" / "test.parquet").unlink()
+    ending = Ending(True, 0, 1, train_images=4, val_images=4, test_images=2)
+    write_ending(tmp_path / "a", ending)
+    assert overview_page(tmp_path, tmp_path).sweeps.rows[0][-1].text == ""
+    write_ending(tmp_path / "a", replace(ending, split_digest="abc", versions={"torch": "2"}))
+    assert overview_page(tmp_path, tmp_path).sweeps.rows[0][-1].text == "abc"
+    facts = sweep_page(tmp_path / "a").facts
+    assert facts is not None
+    said = [[cell.text for cell in row] for row in facts.rows]
+    assert said[-2:] == [["split digest", "abc"], ["torch", "2"]]
 
 
 def test_a_studys_figures_stand_beside_the_papers(tmp_path: Path) -> None:

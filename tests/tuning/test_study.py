@@ -88,6 +88,14 @@ def test_the_best_point_is_handed_on(study: StudyResult) -> None:
     }
 
 
+def test_the_ending_says_split_and_versions(study: StudyResult) -> None:
+    """Of what was tested, and of what was not as it has no winner."""
+    test = load(study.folder / "first").read("test")
+    for ending in study.ended.values():
+        assert ending.split_digest == test["split_digest"].item()
+        assert ending.versions == json.loads(test["versions"].item())
+
+
 def test_the_table_has_the_papers_figures_beside_ours(study: StudyResult) -> None:
     """Of the trial with the figure's point, or the winner; the test is the winner's alone."""
     table = rows(study).set_index("run")
