@@ -13,6 +13,8 @@ from tuning.wording import percent
 
 # PyTorch takes seconds to import, and `upsweep --help` shall not wait for it.
 if TYPE_CHECKING:
+    import torch
+
     from trainables.trained import Trained
 
 models_app = typer.Typer()
@@ -81,7 +83,7 @@ def predict(
     Images that cannot be read are named, the others predicted all the same; the exit code is then 2.
     """
     with input_errors():
-        trained = _open(run, None)
+        trained = _open_run(run)
         from trainables.trained import predict_files
         from tuning.answers import as_csv, as_json, as_table
         from tuning.results import likeliest
@@ -113,7 +115,7 @@ def evaluate(
     with input_errors(), _counting() as progress:
         if out is not None:
             _check_place(out)
-        trained = _open(run, None)
+        trained = _open_run(run)
         from trainables.trained import evaluate as evaluate_on
         from tuning.local_copy import name_of
         from tuning.results import prediction_rows, write_prediction_rows
@@ -159,17 +161,30 @@ def _open(model: str, arch: str | None) -> "Trained":
 
         hint = f"got {arch!r}; {near(arch, ARCHITECTURES)}" if arch else "give --arch alexnet"
         raise InputError("--arch", [f"names the network that {model} is of; {hint}"])
-    import torch
+    if not arch:
+        return _open_run(model)
+    from trainables.trained import open_weights
 
+    return open_weights(model, arch, _device())
+
+
+def _open_run(run: str) -> "Trained":
+    from data_utils.places import is_s3
+
+    if not is_s3(run) and Path(run).expanduser().is_file():
+        raise InputError(run, ["is a file; give the sweep's folder, which says what network its model is"])
     from trainables.model_card import CARD, MODEL
-    from trainables.trained import open_run, open_weights
+    from trainables.trained import open_run
     from tuning.local_copy import local_copy
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if arch:
-        return open_weights(model, arch, device)
-    with local_copy(model, names=(MODEL, CARD)) as folder:
-        return open_run(folder, device)
+    with local_copy(run, names=(MODEL, CARD)) as folder:
+        return open_run(folder, _device())
+
+
+def _device() -> "torch.device":
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @contextmanager

@@ -169,6 +169,11 @@ def test_bad_input_is_named_before_anything_is_computed(folder: Path, tested: Pa
     missing = ("features", tmp_path / "none.pth", tested, "--layer", "fc", "--out", tmp_path / "f.parquet")
     assert "none.pth: no such weight file" in refused(*missing, "--arch", "resnet18")
     assert "holds no model.safetensors" in refused("evaluate", tmp_path, "--data", tested)
+    for command in (
+        ("predict", folder / "model.safetensors", "x.jpg"),
+        ("evaluate", folder / "model.safetensors", "--data", tested),
+    ):
+        assert "model.safetensors: is a file; give the sweep's folder" in refused(*command)
     assert "cannot be written; name another file with --out" in refused(
         "features", folder, tested, "--layer", "fc", "--out", tmp_path / "none" / "f.parquet"
     )
