@@ -248,11 +248,16 @@ def renamed(path: Path) -> Iterator[Path]:
 def matching(place: str, pattern: str, patient: bool = True) -> list[str]:
     """Return the files and folders below a place that match a glob, without `**`, in the order of their names."""
     system, root = opened(place, patient)
-    folders, found = [root], list[FileInfo]()
-    for part in pattern.split("/"):
-        inside = [info for path in folders for info in _inside(system, path)]
-        found = [info for info in inside if fnmatchcase(info.base_name, part)]
-        folders = [info.path for info in found if info.type == FileType.Directory]
+    folders = [root]
+    *above, last = pattern.split("/")
+    for part in above:
+        if set(part) & set("*?["):
+            inside = [info for path in folders for info in _inside(system, path)]
+            below = [info for info in inside if info.type == FileType.Directory]
+            folders = [info.path for info in below if fnmatchcase(info.base_name, part)]
+        else:  # which need not be looked for among the thousands beside it
+            folders = [f"{path}/{part}" for path in folders]
+    found = [info for path in folders for info in _inside(system, path) if fnmatchcase(info.base_name, last)]
     names = sorted({info.path[len(root) + 1 :] for info in found})
     return [under(place, *name.split("/")) for name in names]
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from data_utils.errors import InputError
-from data_utils.places import is_s3, shown
+from data_utils.places import exists, is_s3, shown, under
 from data_utils.splits import Splits
 from trainables.classifier import ClassifierTrainable
 from trainables.recipe import Recipe
@@ -22,6 +22,7 @@ from tuning.broken_off import saying_how_to_go_on
 from tuning.config import Sweep
 from tuning.ending import Ending, write_ending
 from tuning.files import aside, drop, drop_parts
+from tuning.frames import RAY_FOLDER
 from tuning.interrupts import Interrupts
 from tuning.journal import Journal, checkpoints, drop_journal, restore
 from tuning.live_tables import LiveTables, epochs_before
@@ -182,7 +183,7 @@ def _run_left(
     keeping = [
         Journal(folder, recorder, interrupts),
         LiveTables(folder, recorder, progress.warn),
-        CheckpointDropper(folder, interrupts),
+        CheckpointDropper(folder, interrupts, again=exists(under(sweep.place, RAY_FOLDER))),
         Retries(progress.warn, interrupts),
     ]
     run_trials(

@@ -119,14 +119,18 @@ class CheckpointDropper(tune.Callback):
 
     Those of a trial that failed stay: a resume goes on from them. So do all once `interrupts` are broken off, as when a
     trial's end could not be written down.
+
+    Args:
+        again: whether there may be some of attempts before; to look for them takes the longer the more trials there are.
     """
 
-    def __init__(self, folder: Path, interrupts: Interrupts):
-        self._folder, self._interrupts = folder, interrupts
+    def __init__(self, folder: Path, interrupts: Interrupts, again: bool = True):
+        self._folder, self._interrupts, self._again = folder, interrupts, again
 
     def on_trial_complete(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Remove what is left of the trial's checkpoints, of this attempt and those before."""
         if self._interrupts.broken:
             return
-        for pattern in checkpoint_patterns(trial.config[INDEX]):
+        first, resumed = checkpoint_patterns(trial.config[INDEX])
+        for pattern in (first, resumed) if self._again else (first,):
             drop(self._folder, pattern)

@@ -94,7 +94,7 @@ def ours(
         keeping = [
             Journal(sweep.folder, recorder, interrupts),
             LiveTables(sweep.folder, recorder, progress.warn),
-            CheckpointDropper(sweep.folder, interrupts),
+            CheckpointDropper(sweep.folder, interrupts, again=False),
             Retries(progress.warn, interrupts),
         ]
         run_trials(
