@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from data_utils.errors import InputError
 from data_utils.places import exists, is_s3, shown, under
 from data_utils.splits import Splits
+from trainables.alike import versions
 from trainables.classifier import ClassifierTrainable
 from trainables.recipe import Recipe
 from tuning import cluster
@@ -34,7 +35,7 @@ from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, TrialRow, make_stopper
 from tuning.results import write_epochs, write_skipped, write_trials
-from tuning.retrain import Failed, Retrained, RetrainEnd, versions
+from tuning.retrain import Failed, Retrained, RetrainEnd
 from tuning.retraining import last_line, retrain_all
 from tuning.retries import Retries
 from tuning.run_lock import hold
