@@ -25,7 +25,7 @@ from data_utils.errors import InputError
 from tuning import ray_inside
 from tuning.config import Sweep
 from tuning.job import QUERY
-from tuning.job_stream import DONE, messages
+from tuning.job_stream import DONE, GarbledError, messages
 from tuning.joining import authenticate
 from tuning.local_code import pack
 from tuning.log_lines import log_lines
@@ -40,6 +40,8 @@ SECONDS_TO_STOP = 3600
 SECONDS_TO_BEGIN = 90.0
 """How long a submit waits for the run to be looked at on the cluster."""
 _POLL = 0.3
+_OF_RAY = re.compile(r"Running entrypoint for job |\d{4}-\d\d-\d\d [\d:,]+\s(INFO|WARNING) ")
+"""What begins the lines that Ray logs on the way."""
 _REFUSED = 2
 _NOT_THERE = ("No module named", "python: not found", "python: command not found")
 
@@ -117,10 +119,6 @@ class Service:
         with self._talking():
             return run.is_under_way and bool(self._client.stop_job(run.job))
 
-    def _job(self, job: str) -> JobDetails:
-        with self._talking():
-            return self._client.get_job_info(job)
-
     def log(self, job: str) -> list[str]:
         """Return the lines that a job has logged."""
         with self._talking():
@@ -134,11 +132,6 @@ class Service:
     def wait(self, job: str) -> int:
         """Wait for a job's end, and return what its command has exited with."""
         return _exit_code(self._end(job))
-
-    def _end(self, job: str) -> JobDetails:
-        while not (details := self._job(job)).status.is_terminal():
-            time.sleep(_POLL)
-        return details
 
     def ask(self, what: str, run: Run) -> Iterator[dict[str, Any]]:
         """Yield the messages of a job that reads a run's folder.
@@ -155,10 +148,11 @@ class Service:
 
         self._start(job, [what, run.place], {}, {})
         try:
-            for answer in messages(noted()):
-                if DONE in answer:
-                    return
-                yield answer
+            with _whole(run):
+                for answer in messages(noted()):
+                    if DONE in answer:
+                        return
+                    yield answer
             self._refused(self._end(job), said)
             raise InputError(run.id, ["the cluster's answer broke off; try again", *list(said)[-1:]])
         finally:
@@ -184,11 +178,20 @@ class Service:
             time.sleep(_POLL)
         return None
 
+    def _job(self, job: str) -> JobDetails:
+        with self._talking():
+            return self._client.get_job_info(job)
+
+    def _end(self, job: str) -> JobDetails:
+        while not (details := self._job(job)).status.is_terminal():
+            time.sleep(_POLL)
+        return details
+
     def _refused(self, details: JobDetails, said: Iterable[str]) -> None:
         """Raise what a job said that could not use its input, or that the cluster could not start."""
         if details.status != JobStatus.FAILED:
             return
-        lines = [line for line in said if not line.startswith("Running entrypoint for job")]
+        lines = [line for line in said if not _OF_RAY.match(line)]
         if any(word in line for line in lines for word in _NOT_THERE):
             problem = (
                 f"has no upsweep that answers; install upsweep=={version('upsweep')} on each of its machines"
@@ -233,6 +236,15 @@ class RefusedError(InputError):
 
     def __str__(self) -> str:
         return self.subject
+
+
+@contextmanager
+def _whole(run: Run) -> Iterator[None]:
+    """Say of an answer that is cut what to do."""
+    try:
+        yield
+    except GarbledError as error:
+        raise InputError(run.id, [f"{error}; try again"]) from error
 
 
 def _exit_code(ended: JobDetails) -> int:

@@ -13,6 +13,7 @@ from tests.ray_head import RayHead
 from tuning.config import load_sweep
 from tuning.driver import run
 from tuning.job import SHARED_FOLDER
+from tuning.local_code import pack
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "0123456789abcdef" * 4
@@ -94,6 +95,23 @@ def test_waiting_shows_the_run_and_exits_as_it_does(upsweep: Run, shared: Path, 
     assert fetched.returncode == 0, fetched.stderr
     here = run(load_sweep(sweep_file, [f"data.root={shared}/images", f"storage={tmp_path}", "name=waited"]))
     assert differences(tmp_path / "fetched", here.folder) == ["ray: is missing"]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("head")
+def test_changed_code_travels_with_the_run(upsweep: Run, shared: Path, tmp_path: Path) -> None:
+    """To the driver, which says something else, and to the workers, which train otherwise."""
+    pack(ROOT, tmp_path)
+    driver, learner = tmp_path / "tuning" / "driver.py", tmp_path / "trainables" / "learner.py"
+    driver.write_text(driver.read_text().replace("opening the images of", "opening MY images of"))
+    learner.write_text(learner.read_text() + "\nLearner.train_epoch = None\n")
+    done = upsweep(
+        "submit", shared.parent / "small.yaml", "--name", "mine", "--code", tmp_path, "--wait",
+        "--set", "faults.max_failures=0",
+    )  # fmt: skip
+    assert "opening MY images of" in done.stdout
+    assert "'NoneType' object is not callable" in done.stdout
+    assert done.returncode == 1
 
 
 def refused(done: "subprocess.CompletedProcess[str]") -> str:
