@@ -16,7 +16,7 @@ from data_utils.pixel_source import fits
 from data_utils.pixel_store import PixelStore, Progress
 from data_utils.splits import Indices
 
-VERSION = 1
+VERSION = 2
 """Part of every key: raise it when the same inputs give other features."""
 
 BATCH_SIZE = 256

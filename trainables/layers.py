@@ -12,6 +12,7 @@ from data_utils.batches import EvalBatches
 from data_utils.errors import InputError
 from data_utils.pixel_store import PixelStore
 from trainables.parts import near_module
+from trainables.precision import exact_fp32
 from trainables.trained import BATCH_SIZE, Trained
 
 
@@ -29,7 +30,8 @@ def features(trained: Trained, store: PixelStore, layer: str) -> Iterator[npt.ND
     extractor = _extractor(trained, layer)
     source = trained.pixels(store)
     for inputs, _ in EvalBatches(source, np.arange(len(store)), BATCH_SIZE):
-        output = extractor(inputs)["layer"]
+        with exact_fp32():
+            output = extractor(inputs)["layer"]
         if not isinstance(output, torch.Tensor):
             raise InputError("--layer", [f"{layer!r} gives several outputs; name another"])
         yield output.flatten(1).cpu().numpy()

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from data_utils.batches import EvalBatches, TrainBatches
 from data_utils.seeding import Stream, derive
-from trainables.precision import autocast_dtype
+from trainables.precision import autocast_dtype, exact_fp32
 from trainables.schedule import stepped_lr
 
 
@@ -121,6 +121,7 @@ class Learner:
                 break
         return Training(_finite(float(total) / images), images)
 
+    @exact_fp32()
     def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Take one step of SGD on a batch, and return its mean loss, on the device."""
         loss = F.cross_entropy(self._scores(inputs), labels)
@@ -129,6 +130,7 @@ class Learner:
         self._optimizer.step()
         return loss.detach()
 
+    @exact_fp32()
     @torch.inference_mode()
     def evaluate(self, batches: EvalBatches) -> Evaluation:
         """Return loss and accuracy on a split, with dropout off."""
@@ -141,6 +143,7 @@ class Learner:
             correct += _correct(scores, labels).sum()
         return _evaluation(float(loss), int(correct), batches.images)
 
+    @exact_fp32()
     @torch.inference_mode()
     def predict(self, batches: EvalBatches) -> Predictions:
         """Return the probabilities of every image of a split, with dropout off."""

@@ -1,4 +1,8 @@
-"""What arithmetic a device is fast at."""
+"""What arithmetic a device is fast at, and fp32 that is fp32."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -28,3 +32,21 @@ def _computes_bf16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+
+
+@contextmanager
+def exact_fp32() -> Iterator[None]:
+    """Keep a GPU from rounding what fp32 multiplies to TF32's 10 bits, as PyTorch lets it in convolutions; bf16 is as ever.
+
+    Also a decorator. Settings of before are back afterwards, since they are the whole process's.
+    """
+    cudnn: Any = torch.backends.cudnn  # which sets its attributes where no checker sees them
+    kinds = (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul)
+    before = [kind.fp32_precision for kind in kinds]
+    try:
+        for kind in kinds:
+            kind.fp32_precision = "ieee"
+        yield
+    finally:
+        for kind, setting in zip(kinds, before, strict=True):
+            kind.fp32_precision = setting

@@ -18,7 +18,7 @@ from data_utils.splits import Indices
 from trainables.learner import Learner
 from trainables.models import build
 from trainables.parts import frozen_part, still_modules, trained_part
-from trainables.precision import autocast_dtype
+from trainables.precision import autocast_dtype, exact_fp32
 from trainables.recipe import Recipe
 
 
@@ -115,6 +115,7 @@ def _pixels(
     return PixelSource(store, recipe.image_size, NORMALIZATIONS[recipe.transform], device, augmentation)
 
 
+@exact_fp32()
 def _features(
     recipe: Recipe,
     model: nn.Module,
