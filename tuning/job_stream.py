@@ -74,6 +74,8 @@ def receive(sent: Sent, parts: Iterator[dict[str, Any]], out: BinaryIO) -> None:
     while left > 0:
         try:
             part = base64.b64decode(next(parts)["data"], validate=True)
+        except GarbledError:
+            raise
         except (StopIteration, KeyError, ValueError) as error:
             raise GarbledError(f"{sent.name} came but for {left} of its {sent.bytes} bytes") from error
         out.write(part)

@@ -72,6 +72,7 @@ def test_validate_says_where_trials_would_run(small: SmallCluster, upsweep: Run)
     assert f"hosts      room for 2 on {os.uname().nodename}\n" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_where_the_cores_are(small: SmallCluster, upsweep: Run, tmp_path: Path) -> None:
     """Its trials, the retrain and the test; and a local run leaves the same rows."""
     few = ("--set", f"data.root={few_digits()}")

@@ -80,6 +80,7 @@ def test_a_run_from_its_submission_to_its_files(upsweep: Run, shared: Path, tmp_
     upsweep("stop", name)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("head")
 def test_waiting_shows_the_run_and_exits_as_it_does(upsweep: Run, shared: Path, tmp_path: Path) -> None:
     """What is fetched equals a run on this machine, to the bit."""
