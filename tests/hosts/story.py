@@ -175,7 +175,6 @@ class Story:
             "PYTHONPATH": str(ROOT),
             "RAY_AUTH_TOKEN_PATH": str(self._folder / "token"),
             "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_raylet_start_wait_time_s": "300",
             "UPSWEEP_ADDRESS": f"http://{self._network.address(HEAD)}:8265",
             "UPSWEEP_CACHE": str(self._folder / f"{host}.cache"),
             "UPSWEEP_CPUS": cores,
