@@ -16,6 +16,7 @@ from tests.conftest import Run, write_images
 from tests.few_digits import few_digits
 from tests.small_cluster import SmallCluster, stop
 
+ROOT = Path(__file__).parents[2]
 TINY = (
     "--set", "data.resize=64", "--set", "data.image_size=64", "--set", "data.batch_size=10", "--set", "model.hidden=16",
     "--set", "train.max_epochs=1", "--set", "search.points=[{lr: 0.01}, {lr: 0.001}]",
@@ -91,6 +92,7 @@ def test_a_sweep_runs_where_the_cores_are(small: SmallCluster, upsweep: Run, tmp
         assert there.equals(here), table
 
 
+@pytest.mark.slow
 def test_a_machine_that_differs_is_refused_before_the_first_trial(
     small: SmallCluster, upsweep: Run, tmp_path: Path
 ) -> None:
@@ -117,8 +119,8 @@ def test_a_machine_that_differs_is_refused_before_the_first_trial(
     )
     try:
         done = upsweep(
-            "run", "experiments/quickstart.yaml", *TINY, "--set", f"data.root={images}", "--storage", storage,
-            "--address", small.address,
+            "run", ROOT / "experiments/quickstart.yaml", *TINY, "--set", f"data.root={images}", "--storage", storage,
+            "--address", small.address, cwd=tmp_path,  # a checkout's own version would be told, as its code would run
         )  # fmt: skip
     finally:
         stop(odd)

@@ -216,6 +216,7 @@ faults: {{max_failures: 0, checkpoint_seconds: 1.0e-6}}
 """
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_for_good_is_named_and_a_resume_tries_it_again(
     tmp_path: Path, in_process: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
