@@ -92,8 +92,7 @@ def fetched_archive(root: str) -> Path:
             EOFError,
             tarfile.TarError,
             zipfile.BadZipFile,
-            RuntimeError,
-            NotImplementedError,
+            RuntimeError,  # of a zip that is encrypted, or compressed in a way that Python does not know
         ) as error:
             problem = (
                 f"cannot be fetched into {folder.parent} ({error}); mend what it says, or fetch it by hand"

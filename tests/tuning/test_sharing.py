@@ -120,9 +120,10 @@ def test_what_trials_left_to_each_other_is_gone(shared: Path) -> None:
     assert not (shared / FOLDER).exists()
 
 
-def test_a_trial_computes_all_when_the_other_ended_too_soon(tmp_path: Path) -> None:
-    """It waits for two epochs, or the end, of the other; one epoch and no state are nothing to go on from."""
-    made = sweep([{"step_size": 2}, {"step_size": 3}], 4)
+@pytest.mark.parametrize("step_size", [2, 5])
+def test_a_trial_computes_all_when_the_other_ended_too_soon(step_size: int, tmp_path: Path) -> None:
+    """It waits for two epochs, or all four, or the end, of the other; one epoch and no state are nothing to go on from."""
+    made = sweep([{"step_size": step_size}, {"step_size": step_size + 1}], 4)
     specs = trial_specs(made)
     recorder = Recorder(made, specs)
     sharing = Sharing(forks(specs, 4), recorder, made.stop, 4, tmp_path)
@@ -130,20 +131,6 @@ def test_a_trial_computes_all_when_the_other_ended_too_soon(tmp_path: Path) -> N
     told = curve(0, 0.5)[0].metrics.result() | {"hostname": "here"}
     recorder.on_trial_result(0, [], other, told)
     assert [sharing.may_start(0), sharing.may_start(1)] == [True, False]
-    recorder.on_trial_complete(0, [], other)
-    assert sharing.may_start(1)
-    assert sharing.inherited(1) is None
-
-
-def test_a_trial_that_shares_all_computes_all_when_the_other_ended_too_soon(tmp_path: Path) -> None:
-    """Its schedule is the other's for all four epochs, of which one came before that one failed."""
-    made = sweep([{"step_size": 5}, {"step_size": 6}], 4)
-    specs = trial_specs(made)
-    recorder = Recorder(made, specs)
-    sharing = Sharing(forks(specs, 4), recorder, made.stop, 4, tmp_path)
-    other = Trial("toy", config={INDEX: 0}, stub=True)
-    told = curve(0, 0.5)[0].metrics.result() | {"hostname": "here"}
-    recorder.on_trial_result(0, [], other, told)
     recorder.on_trial_complete(0, [], other)
     assert sharing.may_start(1)
     assert sharing.inherited(1) is None
