@@ -161,6 +161,8 @@ class Recorder(tune.Callback):
     def _end(self, index: int) -> None:
         self._ended.add(index)
         self._before[index].clear()
+        if profile := self._profile(index):  # without its parts, since there may be thousands of trials
+            self._profiles[index] = {len(self._epochs[index]): tuple(profile.values())}
 
     def _profile(self, index: int) -> dict[str, float]:
         """Return where a trial's time went, over the epochs that stand."""

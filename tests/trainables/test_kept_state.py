@@ -54,3 +54,19 @@ def test_any_other_file_is_named_with_what_is_intact(state: Path, damage: str) -
             other = learner(outputs=5)
     with pytest.raises(InputError, match=r"learner\.pt: cannot be read \(.+\); all trials are intact"):
         load_state(other, state, "all trials are intact")
+
+
+@pytest.mark.parametrize("fault", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory")])
+def test_want_of_memory_is_not_taken_for_a_damaged_state(
+    state: Path, fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes through as it is, so that the trial is tried again from the same state."""
+
+    def fail(state: object) -> None:
+        raise fault
+
+    second = learner()
+    monkeypatch.setattr(second, "load_state_dict", fail)
+    with pytest.raises(type(fault)) as raised:
+        load_state(second, state, "all trials are intact")
+    assert raised.value is fault

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -65,3 +67,25 @@ def test_one_that_fell_silent_a_minute_ago_is_gone(place: str) -> None:
     assert modified(under(place, DRIVER)) > 0
     with lease(place, grace=0.0):
         pass
+
+
+def test_a_container_of_this_machine_is_another_machine(place: str) -> None:
+    """Its processes are numbered apart from ours: that we have none of that number says nothing of it."""
+    inside = "from tuning.lease import lease\nimport sys\nwith lease(sys.argv[1]):\n    print('mine', flush=True)\n    input()"
+    command = ["unshare", "--pid", "--fork", "--kill-child", sys.executable, "-c", inside, place]
+    if subprocess.run([*command[:4], "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may make no process namespace")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as container:
+        assert container.stdin
+        assert container.stdout
+        try:
+            assert container.stdout.readline() == "mine\n"
+            beat = json.loads(read_bytes(under(place, DRIVER)))
+            assert beat["pid"] == 1
+            write_bytes(under(place, DRIVER), json.dumps(beat | {"pid": 2**22 + 1}).encode())
+            with pytest.raises(InputError, match="another driver works on it"), lease(place):
+                pass
+        finally:
+            container.stdin.write("\n")
+            container.stdin.close()
+            container.wait(60)

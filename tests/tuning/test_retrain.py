@@ -4,10 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from data_utils.places import remove, s3_place, under, write_bytes
 from tests.few_digits import few_digits
+from tests.s3_server import S3Server
 from tests.trainables.test_classifier import RECIPE
-from tuning.retrain import Paused, Retrained, retrain, stop_file
+from tuning.retrain import Look, Paused, Retrained, retrain, stop_file
 
 
 def test_a_pause_is_asked_for_beside_the_state() -> None:
@@ -35,3 +38,31 @@ def test_a_pause_keeps_the_epochs_that_are_done(tmp_path: Path) -> None:
     assert isinstance(whole, Retrained)
     assert isinstance(again, Retrained)
     assert np.array_equal(again.probabilities, whole.probabilities)
+
+
+def test_a_look_on_a_disk_sees_at_once(tmp_path: Path) -> None:
+    """It costs next to nothing, so it is taken each time."""
+    look = Look(str(tmp_path / "stop"))
+    assert not look()
+    (tmp_path / "stop").touch()
+    assert look()
+
+
+def test_a_look_at_s3_is_taken_once_a_second(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came since is seen by the next; without the server nothing is seen, and nothing fails."""
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    place = under(s3_place("s3://bucket/look"), "stop")
+    look = Look(place)
+    assert not look()
+    write_bytes(place, b"")
+    clock[0] += 0.9
+    assert not look()
+    clock[0] += 0.1
+    assert look()
+    clock[0] += 1.0
+    remove(place)
+    assert not look()
+    clock[0] += 1.0
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert not Look(s3_place("s3://bucket/away"))()
