@@ -155,21 +155,25 @@ def study(
     Exits as `run` does.
     """
     console = _console()
-    again = shlex.join(["upsweep", *(word for word in sys.argv[1:] if word != "--overwrite")])
-    with _input_errors(again):
+    again = ["upsweep", *sys.argv[1:]]
+
+    def begun() -> None:
+        again[:] = [word for word in again if word != "--overwrite"]
+
+    with _input_errors(lambda: shlex.join(again)):
         from tuning.study_file import load_study
 
         loaded = load_study(file, overrides, scale, _given(storage, name))
         from tuning.study import run_study
 
-        result = run_study(loaded, overwrite=overwrite, console=console, address=address)
+        result = run_study(loaded, overwrite=overwrite, console=console, address=address, begun=begun)
         from tuning.summarise import show_study
 
         show_study(result.folder, console)
     for left, why in result.left_out.items():
         console.print(f"{left} was left out: {why}", style="red", soft_wrap=True)
     if result.interrupted:
-        console.print(f"interrupted; go on with: {again}", style="red", soft_wrap=True)
+        console.print(f"interrupted; go on with: {shlex.join(again)}", style="red", soft_wrap=True)
     raise typer.Exit(INTERRUPTED if result.interrupted else 0 if result.ok else 1)
 
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from data_utils.augment import OPERATIONS, PRESETS
-from tuning.config import LARGEST_SEED, SearchSettings, Sweep
+from tuning.config import SearchSettings, Sweep
+from tuning.setting_types import LARGEST_SEED
 from tuning.space import TUNABLE
 from tuning.study_file import StudySettings
 

@@ -16,9 +16,10 @@ from data_utils.places import is_s3, s3_place
 from data_utils.prepared import SAMPLE
 from trainables.architectures import IMAGENET
 from trainables.recipe import Recipe
-from tuning.config import MOST_EPOCHS, Scalar, Sweep
+from tuning.config import MOST_EPOCHS, Sweep
 from tuning.plain_values import Place, dotted
 from tuning.setting_problems import explain
+from tuning.setting_types import Scalar
 
 TUNABLE: dict[str, tuple[str, str]] = {
     "lr": ("train", "lr"),

@@ -68,7 +68,12 @@ def plan_study(study: Study, *, overwrite: bool = False) -> list[Plan]:
 
 
 def run_study(
-    study: Study, *, overwrite: bool = False, console: Console | None = None, address: str | None = None
+    study: Study,
+    *,
+    overwrite: bool = False,
+    console: Console | None = None,
+    address: str | None = None,
+    begun: Callable[[], None] = lambda: None,
 ) -> StudyResult:
     """Run the sweeps that are not done, and write the study's table after each.
 
@@ -76,6 +81,7 @@ def run_study(
         overwrite: whether sweeps that are done run again.
         console: where progress goes; by default nowhere.
         address: of the cluster that trials run on, as `driver.run` takes it.
+        begun: called once nothing of before counts as done; from then on the study is gone on with without `overwrite`.
 
     Raises:
         InputError: something that a sweep needs is missing or does not fit, or another process runs the study; nothing
@@ -87,6 +93,7 @@ def run_study(
     with hold(study.folder):
         if overwrite:
             _forget(study)
+        begun()
         return _run_members(study, console)
 
 

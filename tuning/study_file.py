@@ -10,8 +10,9 @@ from pydantic import Field, ValidationError
 
 from data_utils.errors import InputError, near
 from data_utils.places import is_s3
-from tuning.config import PathText, Scalar, Settings, Sweep, load_sweep
+from tuning.config import Sweep, load_sweep
 from tuning.setting_problems import setting_problems
+from tuning.setting_types import PathText, Scalar, Settings
 from tuning.space import TUNABLE, Point, trial_specs
 from tuning.sweep_file import read_sweep_file
 

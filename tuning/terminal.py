@@ -3,7 +3,7 @@
 import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -29,16 +29,17 @@ def output() -> Console:
 
 
 @contextmanager
-def input_errors(again: str | None = None) -> Iterator[None]:
+def input_errors(again: str | Callable[[], str] | None = None) -> Iterator[None]:
     """Print an InputError without a traceback, and exit with 2; say so of an interrupt, and how to go on.
 
     Args:
-        again: the command that goes on with what was interrupted.
+        again: the command that goes on with what was interrupted, or what gives it then.
     """
     try:
         yield
     except KeyboardInterrupt as error:
-        said = f"interrupted; go on with: {again}" if again else str(error)
+        command = again() if callable(again) else again
+        said = f"interrupted; go on with: {command}" if command else str(error)
         fail(said or "interrupted", INTERRUPTED)
     except InputError as error:
         fail(str(error), 2)

@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from tests.conftest import Run
-from tuning.config import Settings, Sweep
+from tuning.config import Sweep
+from tuning.setting_types import Settings
 from tuning.settings_page import settings_page
 from tuning.study_file import Study
+from tuning.tracker_settings import TrackSettings
+from tuning.training_settings import DataSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -63,6 +66,7 @@ def test_every_setting_says_what_it_is() -> None:
     """No row is without text, and no class is left out."""
     rows = [line for line in settings_page().splitlines() if line.startswith("| `")]
     assert not [line for line in rows if line.endswith("|  |")]
-    assert {one.__module__ for one in Settings.__subclasses__()} == {Sweep.__module__, Study.__module__}
+    holders = (DataSettings, TrackSettings, Sweep, Study)
+    assert {one.__module__ for one in Settings.__subclasses__()} == {one.__module__ for one in holders}
     fields = {name for one in Settings.__subclasses__() for name in one.model_fields}
     assert fields == {line.split("`")[1].rpartition(".")[2] for line in rows if line.count(" | ") == 4}

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from data_utils.errors import InputError
+from tests.conftest import Run
 from tests.few_digits import few_digits
 from tests.tuning.test_interrupts import send_when
 from tuning.ending import ENDING, read_ending, write_ending
@@ -205,6 +206,23 @@ def test_an_interrupted_overwrite_is_gone_on_with_without_it(study: StudyResult,
     result = run_study(ours)
     assert set(result.ended) == {"first", "second", "hopeless"}
     assert set(rows(result)["epochs_run"].dropna()) == {1}
+
+
+@pytest.mark.parametrize(("step", "kept"), [("plan_study", True), ("_run_members", False)])
+def test_an_interrupt_says_how_to_go_on(
+    step: str, kept: bool, folder: Path, tmp_path: Path, in_process: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --overwrite as long as what was done before still counts, without it afterwards."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    loaded(folder)
+    monkeypatch.setattr(f"tuning.study.{step}", interrupt)
+    done = in_process("study", folder / "study.yaml", "--overwrite", "--storage", tmp_path)
+    assert done.returncode == 130
+    flag = "--overwrite " if kept else ""
+    assert f"go on with: upsweep study {folder}/study.yaml {flag}--storage {tmp_path}\n" in done.stderr
 
 
 def test_other_settings_for_what_is_done_are_refused(study: StudyResult, folder: Path) -> None:
