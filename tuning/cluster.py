@@ -2,7 +2,10 @@
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import ray
@@ -45,13 +48,25 @@ def start(address: str | None = None) -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if not ray.is_initialized():
-        if address is None:
-            _start_here()
-        else:
-            global _joined
-            join(address)
-            _joined = True
+        with _own_signals():
+            if address is None:
+                _start_here()
+            else:
+                global _joined
+                join(address)
+                _joined = True
     without_tracebacks()
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what a SIGTERM does, which Ray would set to end the process at once."""
+    ours = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ours)
 
 
 def is_shared() -> bool:

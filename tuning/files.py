@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from data_utils.errors import InputError, first_line
 from data_utils.places import PART, matching, remove, renamed
+from tuning.table_rules import check_values
 
 Fields = list[tuple[str, pa.DataType]]
 
@@ -79,13 +80,15 @@ def write_columns(path: Path, columns: Mapping[str, Sequence[Any]], fields: Fiel
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read a Parquet file as rows, null as None.
+    """Read one of a sweep's tables as rows, null as None.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or holds what no sweep writes.
     """
     try:
-        rows: list[dict[str, Any]] = pq.read_table(path, page_checksum_verification=True).to_pylist()
+        table = pq.read_table(path, page_checksum_verification=True)
+        check_values(path.stem, table)
+        rows: list[dict[str, Any]] = table.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InputError(str(path), [f"cannot be read as Parquet: {first_line(error)}"]) from error
     return rows

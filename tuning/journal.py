@@ -3,12 +3,16 @@
 Rows of a trial that runs are in its checkpoint, beside the state they led to, so the two can never disagree.
 """
 
+import os
 import shutil
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from pyarrow.fs import LocalFileSystem
 from ray import tune
 from ray.tune.experiment import Trial
 
@@ -33,6 +37,7 @@ class Journal(tune.Callback):
 
     def __init__(self, folder: Path, recorder: Recorder, interrupts: Interrupts):
         self._folder, self._recorder, self._interrupts = folder / FOLDER, recorder, interrupts
+        self._flushing = ThreadPoolExecutor(1, "flush")
 
     def __getstate__(self) -> dict[str, Any]:
         """Give Ray, which pickles its callbacks with the experiment, nothing: all of it is the recorder's."""
@@ -48,15 +53,21 @@ class Journal(tune.Callback):
             "profile": dict(ended.profile),
         }
         self._write(_entry(self._folder, index), entry)
-        if _mark(
-            self._folder, index
-        ).exists():  # its checkpoints go, and a mark of none would hold up a resume
-            drop(self._folder, _mark(self._folder, index).name)
+        # Its checkpoints go, and a mark of none would hold up a resume.
+        if (mark := _mark(self._folder, index)).exists():
+            with suppress(OSError):  # which Ray would take for a failure of the trial
+                drop(self._folder, mark.name)
 
     def on_checkpoint(
         self, iteration: int, trials: list[Trial], trial: Trial, checkpoint: tune.Checkpoint, **info: Any
     ) -> None:
-        """Write down that a checkpoint is whole; Ray drops the one before it after this."""
+        """Write down that a checkpoint is whole; Ray drops the one before it after this.
+
+        Ray leaves it to the system when to put it on the disk; a machine that loses its power before has neither. So that
+        is asked for at once, where no trial waits for it.
+        """
+        if isinstance(checkpoint.filesystem, LocalFileSystem):
+            self._flushing.submit(_flush, Path(checkpoint.path))
         index = trial.config[INDEX]
         self._write(_mark(self._folder, index), {"epochs": len(self._recorder.of(index))})
 
@@ -137,6 +148,16 @@ def drop_journal(folder: Path) -> None:
     (folder / FOLDER).rename(part)
     drop(folder, FOLDER)  # where it is mirrored
     shutil.rmtree(part)
+
+
+def _flush(checkpoint: Path) -> None:
+    with suppress(OSError):  # as when the next one has taken its place
+        for path in (*checkpoint.iterdir(), checkpoint):
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
 
 
 def _entry(folder: Path, index: int) -> Path:

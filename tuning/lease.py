@@ -3,8 +3,9 @@
 import json
 import os
 import platform
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -26,21 +27,28 @@ SECONDS_AT_THE_END = 2.0
 
 @contextmanager
 def lease(
-    place: str, seconds_between: float = SECONDS_BETWEEN, grace: float = SECONDS_OF_GRACE
+    place: str,
+    lost: Callable[[], None],
+    seconds_between: float = SECONDS_BETWEEN,
+    grace: float = SECONDS_OF_GRACE,
 ) -> Iterator[None]:
     """Have a run at S3 to oneself.
 
-    Of two that start within the same second both may believe to have it: S3 knows no locks.
+    Of two that start within the same second both may believe to have it, until the first beats again: S3 knows no locks.
+
+    Args:
+        lost: called once, from a thread, when another driver has taken the run: this one was out of reach for too long.
 
     Raises:
         InputError: another driver has it, or S3 cannot be reached.
     """
-    mine = under(place, DRIVER)
+    mine, driver = under(place, DRIVER), secrets.token_hex(8)
     with reading(place):
         _refuse_another(place, mine, grace)
-        _beat(mine, patient=True)
+        _beat(mine, driver, patient=True)
     stopping = Event()
-    thread = Thread(target=_beat_on, args=(mine, stopping, seconds_between), name="lease", daemon=True)
+    about = mine, driver, lost, stopping, seconds_between
+    thread = Thread(target=_beat_on, args=about, name="lease", daemon=True)
     thread.start()
     try:
         yield
@@ -48,7 +56,8 @@ def lease(
         stopping.set()
         thread.join(SECONDS_AT_THE_END)
         with suppress(OSError):  # where the server is away the beat grows old by itself
-            remove(mine, patient=False)
+            if _holder(mine) == driver:
+                remove(mine, patient=False)
 
 
 def _refuse_another(place: str, mine: str, grace: float) -> None:
@@ -74,14 +83,34 @@ def _refuse_another(place: str, mine: str, grace: float) -> None:
         raise InputError(shown(place), [problem])
 
 
-def _beat_on(mine: str, stopping: Event, seconds_between: float) -> None:
+def _beat_on(
+    mine: str, driver: str, lost: Callable[[], None], stopping: Event, seconds_between: float
+) -> None:
     while not stopping.wait(seconds_between):
         with suppress(OSError):  # the mirror says when the server is away
-            _beat(mine, patient=False)
+            if _holder(mine) not in (driver, None):
+                lost()
+                return
+            _beat(mine, driver, patient=False)
 
 
-def _beat(mine: str, patient: bool) -> None:
+def _holder(mine: str) -> str | None:
+    """Return the id of the driver whose the last beat is, or None where there is none that can be read.
+
+    Raises:
+        OSError: the server is away.
+    """
+    if not exists(mine, patient=False):
+        return None
+    try:
+        return str(json.loads(read_bytes(mine))["driver"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):  # dropped just now, or no beat
+        return None
+
+
+def _beat(mine: str, driver: str, patient: bool) -> None:
     beat: dict[str, Any] = {
+        "driver": driver,
         "host": platform.node(),
         "machine": _machine(),
         "pid": os.getpid(),

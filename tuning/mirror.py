@@ -61,35 +61,50 @@ class Mirror:
             self._put(_Step(file.relative_to(self._folder).as_posix(), drops=False))
 
     def dropped(self, folder: Path, pattern: str) -> None:
-        """Remove at S3 what matches in the folder.
+        """Remove at S3 what matches in the folder, or in one below.
 
         Raises:
             TimeoutError: everything was to go, and the server is away.
         """
-        if folder != self._folder:
+        if not folder.is_relative_to(self._folder):
             return
-        self._put(_Step(pattern, drops=True))
-        if pattern == "*" and not self._arrived(
-            FLUSH_SECONDS
-        ):  # or it would take away what workers write from now on
+        self._put(_Step((folder.relative_to(self._folder) / pattern).as_posix(), drops=True))
+        # Or it would take away what workers write from now on.
+        if folder == self._folder and pattern == "*" and not self._arrived(FLUSH_SECONDS):
             raise TimeoutError(f"{shown(self._place)}: {self.problem}")
 
     def close(self, seconds: float = FLUSH_SECONDS) -> bool:
         """Copy what is left, with files that nobody told of, and stop; return whether all has arrived."""
-        for name in files_below(str(self._folder)):
-            if name not in self._sent:
-                self._put(_Step(name, drops=False))
-        arrived = self._arrived(seconds)
+        arrived = False
+        try:
+            self._put_untold()
+            arrived = self._arrived(seconds)
+        finally:  # an interrupt, too, leaves what only this folder has
+            mark = unsent_mark(self._folder)
+            with suppress(OSError):
+                mark.unlink(missing_ok=True) if arrived else mark.touch()
+            self.abandon()
+        return arrived
+
+    def abandon(self) -> None:
+        """Copy and remove nothing more, but for the step under way."""
         with self._changed:
             self._closing.set()
             self._changed.notify_all()
-        if arrived:
-            unsent_mark(self._folder).unlink(missing_ok=True)
-        return arrived
+
+    def _put_untold(self) -> None:
+        """Copy what nobody told of; what waits keeps its place, since removals behind it count on that."""
+        with self._changed:
+            for name in files_below(str(self._folder)):
+                step = _Step(name, drops=False)
+                if name not in self._sent and step not in self._steps:
+                    self._put(step)
 
     def _arrived(self, seconds: float) -> bool:
+        """Wait until all has arrived, and return whether it has."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._steps, seconds)
+            self._changed.wait_for(lambda: not self._steps or self._closing.is_set(), seconds)
+            return not self._steps
 
     def _put(self, step: _Step) -> None:
         with self._changed:

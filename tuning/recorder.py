@@ -110,7 +110,7 @@ class Recorder(tune.Callback):
     def remember(self, epochs: Iterable[EpochRow]) -> None:
         """Keep what trials that did not end had reported before this process began, until they come to it again."""
         for row in epochs:
-            if not self.has_ended(row.trial):
+            if row.trial in self._before and not self.has_ended(row.trial):
                 self._before[row.trial].append(self._own(row))
 
     def has_ended(self, index: int) -> bool:

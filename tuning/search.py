@@ -1,14 +1,18 @@
 """The search points as Ray Tune asks for them, one flat configuration a trial."""
 
 import json
+import logging
 from typing import Any
 
 from ray.tune.search import Searcher
 
+from data_utils.errors import first_line
 from tuning.disk_full import is_disk_full
 from tuning.neighbours import Room
 from tuning.recorder import INDEX
 from tuning.sharing import Sharing
+
+logger = logging.getLogger(__name__)
 
 SHARED = "shared"
 """The configuration key that says where the epochs are that a trial need not compute; see `Sharing.inherited`."""
@@ -25,7 +29,7 @@ class PointSearch(Searcher):
     ):
         super().__init__()
         self._waiting = list(configs)
-        self._sharing, self._room = sharing, room or Room()
+        self._sharing, self._room, self._told = sharing, room or Room(), False
 
     @property
     def ready(self) -> int:
@@ -43,9 +47,10 @@ class PointSearch(Searcher):
                 try:
                     given = sharing.inherited(config[INDEX]) if sharing else None
                 except OSError as error:
-                    if is_disk_full(error):
+                    if is_disk_full(error) or not (sharing and sharing.is_at_s3):
                         raise
-                    return None  # the storage is away for now
+                    self._tell_once(error)
+                    return None
                 self._waiting.remove(config)
                 self._room.live += 1  # until it is counted
                 return config if given is None else config | {SHARED: given._asdict()}
@@ -56,6 +61,12 @@ class PointSearch(Searcher):
     ) -> None:
         """Learn nothing, the points being given, but that there is room: Ray Tune asks for the next before it counts."""
         self._room.live = max(self._room.live - 1, 0)
+
+    def _tell_once(self, error: OSError) -> None:
+        """Say why trials wait: the server may be back, or never."""
+        if not self._told:
+            self._told = True
+            logger.warning("trials wait for the storage, which cannot be reached (%s)", first_line(error))
 
     def save(self, checkpoint_path: str) -> None:
         """Write which have not been suggested."""

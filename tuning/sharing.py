@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from data_utils.places import exists, under, write_bytes
+from data_utils.places import exists, is_s3, under, write_bytes
 from data_utils.sealed_json import sealed
 from trainables.recipe import Recipe
 from trainables.schedule import stepped_lr
@@ -97,6 +97,7 @@ class Sharing:
         self._own = own or {}
         self._forks, self._recorder, self._stop, self._max_epochs = forks, recorder, stop, max_epochs
         self._place = under(str(place), FOLDER)
+        self.is_at_s3 = is_s3(self._place)
 
     def states(self, index: int) -> dict[str, str]:
         """Return {epoch: place} of the states that a trial has to leave."""

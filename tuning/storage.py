@@ -1,21 +1,25 @@
 """A run whose storage is at S3: worked on in a folder of the cache, which is mirrored, and fetched to go on with it."""
 
+import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 from filelock import FileLock, Timeout
 
 from data_utils.caches import UNSENT, lock_of, unsent_mark
 from data_utils.errors import InputError, told_of
 from data_utils.places import exists, files_below, is_s3, shown, under
+from tuning.broken_off import saying_how_to_go_on
 from tuning.config import Sweep
 from tuning.disk_full import is_disk_full
 from tuning.files import watched
 from tuning.frames import RAY_FOLDER
-from tuning.lease import DRIVER, lease
+from tuning.lease import DRIVER, SECONDS_OF_GRACE, lease
 from tuning.local_copy import fetch_files
 from tuning.mirror import FLUSH_SECONDS, Mirror
 from tuning.remote import check_place, reading
@@ -48,12 +52,21 @@ def stored(sweep: Sweep, *, resume: bool, warn: Callable[[str], None]) -> Iterat
         return
     place, folder = sweep.place, sweep.folder
     check_place(place)
-    with _alone(place, folder), lease(place):
+    taken, mirrors = Event(), list[Mirror]()
+
+    def lost() -> None:
+        taken.set()
+        for mirror in mirrors:
+            mirror.abandon()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with _alone(place, folder), _unless(taken, place), lease(place, lost):
         if (kept := _set_aside(folder)) is not None:
             warn(f"storage: what a driver before could not send is kept in {kept}")
         with reading(place):
             there = _fetch_run(place, folder, resume)
         mirror = Mirror(folder, place, warn, there)
+        mirrors.append(mirror)
         try:
             with watched(mirror), _at_s3(folder, place):
                 yield
@@ -61,12 +74,32 @@ def stored(sweep: Sweep, *, resume: bool, warn: Callable[[str], None]) -> Iterat
             hasty = isinstance(error, KeyboardInterrupt)
             mirror.close(SECONDS_AFTER_AN_INTERRUPT if hasty else SECONDS_AFTER_AN_ERROR)
             raise
-        if not mirror.close():
+        with _at_s3(folder, place), saying_how_to_go_on(folder):
+            arrived = mirror.close()
+        if not arrived:
             problem = (
                 f"has not everything of the run after {FLUSH_SECONDS:.0f} s of trying ({mirror.problem}); {folder} is "
                 f"whole: copy it there, or have the storage back and go on from what it has: upsweep resume {shown(place)}"
             )
             raise InputError(f"storage {shown(place)}", [problem])
+
+
+@contextmanager
+def _unless(taken: Event, place: str) -> Iterator[None]:
+    """Say that another driver has taken the run, whatever ended this one then."""
+    cause: BaseException | None = None
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        if not taken.is_set():
+            raise
+        cause = error
+    if taken.is_set():
+        problem = (
+            f"was taken by another driver while this one could not reach it for {SECONDS_OF_GRACE:.0f} s; that one goes on "
+            f"with the run, and this one has stopped"
+        )
+        raise InputError(f"storage {shown(place)}", [problem]) from cause
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Trials on Ray Tune: of any trainable, one a configuration."""
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from ray import tune
 from ray.tune.experiment import Trial
 
+from data_utils.errors import first_line
 from data_utils.places import exists, is_s3, matching, opened, under
 from tuning.files import drop
 from tuning.frames import RAY_FOLDER, RESUMED
@@ -18,6 +20,8 @@ from tuning.pausing import Endable, Pausing
 from tuning.recorder import INDEX
 from tuning.search import PointSearch
 from tuning.sharing import Sharing
+
+logger = logging.getLogger(__name__)
 
 
 def run_trials(
@@ -133,4 +137,7 @@ class CheckpointDropper(tune.Callback):
             return
         first, resumed = checkpoint_patterns(trial.config[INDEX])
         for pattern in (first, resumed) if self._again else (first,):
-            drop(self._folder, pattern)
+            try:
+                drop(self._folder, pattern)
+            except OSError as error:  # which Ray would take for a failure of the trial
+                logger.warning("the checkpoints of a trial that has ended stay (%s)", first_line(error))

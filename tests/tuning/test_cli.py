@@ -115,8 +115,10 @@ def test_when_every_trial_diverges_it_exits_with_1_and_keeps_the_rows(
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize(
     "settings",
-    [("model.arch=vgg11", "model.hidden=256"), ("model.freeze=classifier",)],
-    ids=["vgg11", "classifier"],
+    [
+        pytest.param(("model.arch=vgg11", "model.hidden=256"), id="vgg11", marks=pytest.mark.slow),
+        pytest.param(("model.freeze=classifier",), id="classifier"),
+    ],
 )
 def test_the_quickstart_with_another_network(tmp_path: Path, images: Path, settings: tuple[str, ...]) -> None:
     """Each ends with its four tables; on few images, since VGG11 takes its time."""

@@ -2,14 +2,19 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 from ray.tune.experiment import Trial
 
 from tests.tuning.rows import curve, specs
 from tuning.config import Sweep
+from tuning.files import read_rows
 from tuning.live_tables import LiveTables, epochs_before
 from tuning.recorder import INDEX, Recorder
-from tuning.results import load, write_epochs
+from tuning.results import EPOCHS, load, write_epochs
 
 SWEEP = Sweep.model_validate(
     {"name": "s", "data": {"root": "x"}, "model": {"arch": "alexnet"}, "search": {"points": [{}]}}
@@ -56,3 +61,14 @@ def test_a_disk_that_takes_nothing_is_told_of_once(tmp_path: Path) -> None:
     (warning,) = said
     assert warning.startswith("the tables so far cannot be written ([Errno 2]")
     assert warning.endswith("; the sweep goes on")
+
+
+@pytest.mark.parametrize(
+    "change", [{"trial": 7}, {"trial": None}, {"epoch": None}, {"epoch": 0}, {"epoch": "one"}]
+)
+def test_rows_that_are_none_of_the_sweep_are_passed_over(tmp_path: Path, change: dict[str, Any]) -> None:
+    """They are there to be looked at alone: what counts is in the journal."""
+    write_epochs(tmp_path, BEFORE)
+    rows = [row | change for row in read_rows(tmp_path / EPOCHS)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / EPOCHS)
+    assert resumed(tmp_path).epochs == BEFORE[:2]

@@ -1,11 +1,15 @@
 """The mirror of a folder at a real S3 server: everything arrives, in order, whatever the server does meanwhile."""
 
+import os
+import signal
+import time
 from pathlib import Path
+from threading import Thread, Timer
 
 import pytest
 
 from data_utils.caches import unsent_mark
-from data_utils.places import files_below, read_bytes, s3_place, under, write_bytes
+from data_utils.places import exists, files_below, read_bytes, s3_place, under, write_bytes
 from tests.s3_server import S3Server
 from tuning.files import aside, drop, watched
 from tuning.lease import DRIVER
@@ -71,6 +75,53 @@ def test_a_server_that_comes_back_gets_everything(tmp_path: Path, place: str, s3
         assert mirror.close()
     assert not unsent_mark(folder).exists()
     assert [read_bytes(under(place, str(n))) for n in range(5)] == [b"45", b"46", b"47", b"48", b"49"]
+
+
+def test_a_removal_waits_for_what_was_written_before_it_at_the_end_too(
+    tmp_path: Path, place: str, s3: S3Server
+) -> None:
+    """Or a kill at that moment would leave neither a state nor what came of it."""
+    folder = tmp_path / "run"
+    write_bytes(under(place, "state"), b"x")
+    mirror = Mirror(folder, place, print)
+    with watched(mirror), s3.stopped():
+        write(folder / "first", "")
+        write(folder / "outcome", "y" * 2**24)
+        drop(folder, "state")
+        closing = Thread(target=mirror.close)
+        closing.start()
+        time.sleep(0.2)  # until it waits for the server
+    while exists(under(place, "state")):
+        assert closing.is_alive()
+    assert exists(under(place, "outcome"))
+    closing.join()
+
+
+def test_what_is_removed_in_a_folder_below_is_so_at_s3(tmp_path: Path, place: str) -> None:
+    """By its name there; elsewhere nothing of it is."""
+    folder = tmp_path / "run"
+    mirror = Mirror(folder, place, print)
+    with watched(mirror):
+        write(folder / "journal" / "mark", "")
+        write(folder / "mark", "")
+        drop(folder / "journal", "mark")
+        drop(tmp_path, "mark")
+    assert mirror.close()
+    assert files_below(place) == ["mark"]
+
+
+def test_an_interrupt_leaves_the_mark_of_what_did_not_arrive(tmp_path: Path) -> None:
+    """The next driver must not drop the only folder that has it."""
+    folder = tmp_path / "run"
+    mirror = Mirror(folder, s3_place("s3://bucket/x", NOWHERE), print)
+    with watched(mirror):
+        write(folder / "a", "a")
+    unsent_mark(folder).unlink(missing_ok=True)
+    interrupt = Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    with pytest.raises(KeyboardInterrupt):
+        mirror.close()
+    assert unsent_mark(folder).exists()
 
 
 def test_a_server_that_stays_away_is_told_of_once_and_again_in_the_end(tmp_path: Path) -> None:

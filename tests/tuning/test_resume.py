@@ -116,6 +116,7 @@ def resumed(file: Path, upsweep: Run, tmp_path_factory: pytest.TempPathFactory) 
         return Resumed(folder, refused, upsweep("resume", folder))
 
 
+@pytest.mark.slow
 def test_a_checkpoint_cut_short_is_refused_with_a_remedy(resumed: Resumed) -> None:
     """Never a silent restart."""
     assert resumed.refused.returncode == 2
@@ -123,6 +124,7 @@ def test_a_checkpoint_cut_short_is_refused_with_a_remedy(resumed: Resumed) -> No
     assert f"drop {mark}" in " ".join(resumed.refused.stderr.split())
 
 
+@pytest.mark.slow
 def test_a_resume_ends_as_a_run_without_a_break(resumed: Resumed, uninterrupted: Path) -> None:
     """All four tables and the model, times aside; and what only a resume needs is gone."""
     folder, done = resumed.folder, resumed.done

@@ -57,6 +57,7 @@ def until(there: Callable[[], bool], seconds: float = 300) -> None:
 
 
 @pytest.mark.usefixtures("head")
+@pytest.mark.slow
 def test_a_run_from_its_submission_to_its_files(upsweep: Run, shared: Path, tmp_path: Path) -> None:
     """Stopped on the way and resumed, it ends with the files of a run on this machine, and all of them arrive."""
     sweep_file = shared.parent / "small.yaml"

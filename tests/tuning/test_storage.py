@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +16,7 @@ import pytest
 
 from data_utils.caches import cached, unsent_mark, working_folder
 from data_utils.errors import InputError
-from data_utils.places import exists, files_below, is_folder, read_bytes, s3_place, under
+from data_utils.places import exists, files_below, is_folder, read_bytes, s3_place, under, write_bytes
 from tests.conftest import Run
 from tests.few_digits import few_digits
 from tests.s3_server import S3Server
@@ -22,7 +24,8 @@ from tests.tuning.test_resume import SWEEP as KILLED
 from tests.tuning.test_resume import TIMES
 from tuning.config import Sweep, load_sweep
 from tuning.driver import claim_folder, run
-from tuning.lease import lease
+from tuning.files import aside
+from tuning.lease import DRIVER, lease
 from tuning.plan import plan
 from tuning.results import load
 from tuning.storage import stored
@@ -180,5 +183,26 @@ def test_two_drivers_of_one_run_are_refused(file: Path, s3: S3Server) -> None:
     with stored(sweep, resume=False, warn=print), refused, stored(sweep, resume=False, warn=print):
         pass
     refused = pytest.raises(InputError, match="another driver works on it")
-    with lease(sweep.place), refused, stored(sweep, resume=False, warn=print):
+    with lease(sweep.place, print), refused, stored(sweep, resume=False, warn=print):
         pass
+
+
+def test_a_run_that_another_driver_has_taken_is_left_to_it(
+    file: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is interrupted, writes nothing more, and says so."""
+    monkeypatch.setattr("tuning.storage.lease", partial(lease, seconds_between=0.05))
+    sweep = load_sweep(file, ["storage=s3://bucket/taken"])
+    taken = pytest.raises(InputError, match="was taken by another driver while this one could not reach it")
+    with taken, stored(sweep, resume=False, warn=print):
+        others = json.loads(read_bytes(under(sweep.place, DRIVER))) | {"driver": "another"}
+        with suppress(KeyboardInterrupt):
+            for _ in range(60):  # a beat of its own may come in between
+                write_bytes(under(sweep.place, DRIVER), json.dumps(others).encode())
+                time.sleep(1)
+            pytest.fail("it was not interrupted")
+        sweep.folder.mkdir(parents=True, exist_ok=True)
+        with aside(sweep.folder / "late") as part:
+            part.touch()
+    assert files_below(sweep.place) == [DRIVER]
+    assert json.loads(read_bytes(under(sweep.place, DRIVER))) == others

@@ -470,6 +470,7 @@ def resumed(
     return folder, said + tracking.missing + again.missing
 
 
+@pytest.mark.slow
 def test_a_resume_goes_on_with_the_runs_of_mlflow(server: Server, resumed: tuple[Path, list[str]]) -> None:
     """One run a trial, whole, however far it was told of; and one a retrain, beneath a trial of before, told once."""
     assert resumed[1] == []
