@@ -31,9 +31,7 @@ def decode(path: str, resize: int) -> Pixels:
     """
     try:
         data = Path(path).read_bytes()
-    except (
-        OSError
-    ) as error:  # the disk's or the network's word, not the picture's: it may be readable next time
+    except OSError as error:  # the disk's or network's word, not the picture's: it may be readable next time
         raise InputError(path, [f"cannot be read: {error.strerror}; try again"]) from error
     try:
         return _decode(data, resize)

@@ -95,7 +95,8 @@ def _images(folder: Path, root: Path) -> dict[str, list[str]]:
 
     Raises:
         OSError: a folder that cannot be read; passed over, it would shift the labels without a word.
-        InputError: names that cannot be written down, or links that lead out of `root`.
+        InputError: names that cannot be written down, or links that lead out of `root`, or of where `folder`, if that is
+            a link itself, leads.
     """
     inside = (str(root), str(folder.resolve()))
     found: dict[str, list[str]] = {}

@@ -74,6 +74,8 @@ def _told(side: str, file: Path, epochs: int, period: str) -> float:
     trials = load(file.parent / "safety").trials
     assert trials is not None
     spent = trials["seconds_checkpoint"].sum()
+    if side == "with" and not spent:
+        sys.exit(f"no checkpoint was taken within {took:.0f} s: ask for more --epochs, or a shorter --period")
     print(f"{side}: {took:.1f} s, of which {spent:.2f} s of checkpoints in both trials", flush=True)
     return took
 

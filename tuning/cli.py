@@ -95,7 +95,9 @@ def resume(
 
 @app.command()
 def clean(
-    folder: Annotated[str, typer.Argument(help="The folder of a sweep.", show_default=False)],
+    folder: Annotated[
+        str, typer.Argument(help="The folder of a sweep, or its s3 address.", show_default=False)
+    ],
     yes: Annotated[
         bool, typer.Option("--yes", help="Even if it has not ended well: it cannot be gone on with after.")
     ] = False,
@@ -104,14 +106,8 @@ def clean(
     with _input_errors():
         from tuning.clean import clean as clean_sweep
 
-        if is_s3(folder):
-            raise InputError(
-                folder,
-                [
-                    "is at S3, and only a folder is cleaned; there, drop journal/, shared/ and ray/ of the run yourself"
-                ],
-            )
-        freed = clean_sweep(_sweep_file(Path(folder)).parent, anyway=yes)
+        run = folder if is_s3(folder) else _sweep_file(Path(folder)).parent
+        freed = clean_sweep(run, anyway=yes)
     _console().print(f"freed {freed / 1e6:.1f} MB of {folder}", soft_wrap=True, highlight=False)
 
 

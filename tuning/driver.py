@@ -124,8 +124,8 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepRe
     recorder, own = Recorder(sweep, todo.trials), dict[int, Inheritance]()
     if resume:
         if nothing_was_run(sweep.folder):
-            keep_settings(sweep.folder, todo.settings, todo.split_digest)
-        check_settings(sweep.folder, todo.settings, todo.split_digest)
+            keep_settings(sweep.folder, todo.pinned, todo.split_digest)
+        check_settings(sweep.folder, todo.pinned, todo.split_digest)
         drop_parts(sweep.folder)
         restore(sweep.folder, todo.trials, recorder)
         recorder.remember(epochs_before(sweep.folder))
@@ -272,7 +272,7 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> t
     folder = todo.sweep.folder if resume else claim_folder(todo, overwrite)
     with saying_how_to_go_on(folder):
         if not resume:
-            keep_settings(folder, todo.settings, todo.split_digest)
+            keep_settings(folder, todo.pinned, todo.split_digest)
         if data.skipped:
             write_skipped(folder, todo.sweep.name, data.skipped)
     return folder, data.splits

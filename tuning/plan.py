@@ -89,6 +89,11 @@ class Plan:
         """What trials compute on: "cuda" or "cpu"."""
         return "cuda" if self.gpus else "cpu"
 
+    @property
+    def pinned(self) -> dict[str, Any]:
+        """What a sweep goes on with or not at all: its settings, and the device, which decides the last bits."""
+        return {**self.settings, "device": self.device}
+
 
 def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
     """Look at all that a sweep needs, computing nothing.

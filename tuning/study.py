@@ -15,10 +15,11 @@ from tuning.differences import as_text, differences
 from tuning.driver import SweepResult, run, try_report
 from tuning.ending import ENDING, Ending, read_ending
 from tuning.files import drop
+from tuning.frames import RAY_FOLDER
 from tuning.journal import FOLDER as JOURNAL
-from tuning.pinned import SETTINGS, may_differ
+from tuning.pinned import SETTINGS, may_differ, nothing_was_run
 from tuning.plan import Plan, plan
-from tuning.results import STUDY
+from tuning.results import EPOCHS, STUDY
 from tuning.run_lock import hold
 from tuning.space import Point, trial_specs
 from tuning.study_file import Member, Study
@@ -109,8 +110,8 @@ def _forget(study: Study) -> None:
         for member in study.members:
             held.enter_context(hold(member.folder))
         for member in study.members:
-            drop(member.folder, JOURNAL)
-            drop(member.folder, ENDING)
+            for name in (JOURNAL, ENDING, EPOCHS, RAY_FOLDER):
+                drop(member.folder, name)
     drop(study.folder, STUDY)
 
 
@@ -123,6 +124,8 @@ def _run_members(study: Study, console: Console | None) -> StudyResult:
         begun = (member.folder / JOURNAL / SETTINGS).is_file()
         # One that has ended and kept its journal failed in part, which is tried again.
         ending = None if begun else read_ending(member.folder)
+        if ending is None and not nothing_was_run(member.folder):
+            begun = True  # or, where its journal is gone, refused: it is not run again without a word
         point = _handed(study, member)
         if _tried_another(member, point):
             begun, ending = False, None

@@ -14,7 +14,7 @@ from random import Random
 from rich.console import Console
 from rich.table import Table
 
-from tests.chaos.attempts import Story, live_through, write_images
+from tests.chaos.attempts import EVERY_EPOCH, LAGGING, Story, live_through, write_images
 from tests.chaos.compare import differences
 from tests.chaos.kills import draw
 
@@ -51,7 +51,9 @@ def _run(place: Path, kills: int, random: Random) -> tuple[Table, list[str]]:
     for number, plan in enumerate(draw(random), start=1):
         if done >= kills:
             break
-        story = live_through(images, place / f"sweep_{number}", plan[: kills - done], whole.seconds, random)
+        period = LAGGING if number % 2 == 0 else EVERY_EPOCH
+        folder = place / f"sweep_{number}"
+        story = live_through(images, folder, plan[: kills - done], whole.seconds, random, period)
         end, why = _judge(story, whole.folder)
         bad += [f"sweep {number}: {line}" for line in why]
         for struck in story.struck:

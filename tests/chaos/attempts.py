@@ -24,14 +24,18 @@ IMAGES = 24
 SWEEP = """name: chaos
 data: {root: digits, resize: 64, image_size: 64, batch_size: 25}
 model: {arch: alexnet, hidden: 256, init: kaiming}
-train: {max_epochs: 5, precision: fp32}
+train: {max_epochs: 8, precision: fp32}
+stop: {up: {strip_length: 1, successive: 2}}
 search: {points: [{lr: 0.001, step_size: 2}, {lr: 0.001, step_size: 3}, {lr: 0.001, step_size: 4}]}
 retrain: {seeds: [0]}
 resources: {max_concurrent: 2}
-faults: {checkpoint_seconds: 1.0e-6}
+faults: {checkpoint_seconds: PERIOD}
 track: {tensorboard: false}
 """
-"""Three trials that share their first epochs, and a checkpoint after every epoch."""
+"""Three trials that share their first epochs, and that the UP rule may end."""
+EVERY_EPOCH = 1e-6
+LAGGING = 1.5
+"""Seconds between checkpoints: epochs of before the kill are computed again."""
 TRIALS = 3
 LONGEST = 300.0
 """Seconds after which an attempt counts as hung."""
@@ -74,16 +78,22 @@ def write_images(place: Path) -> Path:
 
 
 def live_through(
-    images: Path, place: Path, kills: list[Kill], stages: dict[Stage, float], random: Random
+    images: Path,
+    place: Path,
+    kills: list[Kill],
+    stages: dict[Stage, float],
+    random: Random,
+    period: float = EVERY_EPOCH,
 ) -> Story:
     """Run a sweep in a new folder with a cache of its own, through these kills, to its end.
 
     Args:
         images: what `write_images` wrote.
         stages: {stage: the seconds it takes without kills}.
+        period: seconds between a trial's checkpoints.
     """
     place.mkdir(parents=True)
-    (place / "chaos.yaml").write_text(SWEEP.replace("digits", str(images)))
+    (place / "chaos.yaml").write_text(SWEEP.replace("digits", str(images)).replace("PERIOD", f"{period:.6f}"))
     story, left = Story(place / "runs" / "chaos"), list(kills)
     while not story.ended and len(story.exits) < MOST_ATTEMPTS:
         begun = (story.folder / "sweep.yaml").exists()

@@ -107,7 +107,7 @@ def kind(folder: Path) -> Kind:
         (name, data), look = case
         for other, path in paths.items():
             path.write_bytes(data if other == name else good[other])
-        names: list[Any] = [paths[name], folder / "sweep"]
+        names: list[Any] = [paths[name]]
         match look:
             case "report":
                 return command("report", folder / "sweep", names=names)

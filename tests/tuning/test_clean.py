@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from data_utils.errors import InputError
+from data_utils.places import files_below, s3_place, send, under
 from data_utils.sealed_json import sealed
 from tests.conftest import Run
+from tests.s3_server import S3Server
 from tests.tuning.test_cli import said
 from tuning.clean import clean
 from tuning.ending import Ending, write_ending
@@ -66,3 +68,23 @@ def test_one_that_has_ended_well_asks_nothing(upsweep: Run, tmp_path: Path) -> N
     assert not (folder / SHARED).exists()
     assert upsweep("clean", folder).stdout == f"freed 0.0 MB of {folder}\n"
     assert "holds no sweep.yaml; give the folder of a sweep" in said(upsweep("clean", tmp_path))
+
+
+def test_at_s3_the_same_goes_and_the_same_stays(s3: S3Server, tmp_path: Path) -> None:
+    """One that has not ended well needs a yes there, too."""
+    run = f"s3://bucket/{tmp_path.name}/mine"
+    place = s3_place(run)
+    folder = ran(tmp_path / "mine")
+    for name in files_below(str(folder)):
+        send(folder / name, under(place, *name.split("/")))
+    before = files_below(place)
+    with pytest.raises(InputError, match="5 files of its journal, and checkpoints; the tables stay; --yes"):
+        clean(run)
+    assert files_below(place) == before
+    assert clean(run, anyway=True) > 2_401_700
+    assert set(files_below(place)) == STAYS
+    write_ending(folder, Ending(True, 0, 3, 10, 10, 10))
+    send(folder / "ended.json", under(place, "ended.json"))
+    assert clean(run) == 0
+    with pytest.raises(InputError, match=r"holds no sweep\.yaml; give the address of a sweep"):
+        clean(f"s3://bucket/{tmp_path.name}/none")

@@ -169,10 +169,12 @@ def test_a_folder_that_holds_no_sweep_is_refused(upsweep: Run, tmp_path: Path) -
 def test_other_settings_are_refused_with_the_difference(file: Path, tmp_path: Path) -> None:
     """An edited sweep.yaml, or other images; where it runs may differ."""
     todo = plan(load_sweep(file, [f"storage={tmp_path}"]))
-    keep_settings(tmp_path, todo.settings, todo.split_digest)
-    moved = todo.settings | {"storage": "/elsewhere"}
+    keep_settings(tmp_path, todo.pinned, todo.split_digest)
+    moved = todo.pinned | {"storage": "/elsewhere"}
     check_settings(tmp_path, moved, todo.split_digest)
-    edited = todo.settings | {"train": todo.settings["train"] | {"max_epochs": 9}}
+    with pytest.raises(InputError, match=r"other settings \(device cpu -> cuda\)"):
+        check_settings(tmp_path, todo.pinned | {"device": "cuda"}, todo.split_digest)
+    edited = todo.pinned | {"train": todo.settings["train"] | {"max_epochs": 9}}
     with pytest.raises(
         InputError, match=r"other settings \(train\.max_epochs 10 -> 9, split_digest \w+ -> other\)"
     ):
