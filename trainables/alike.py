@@ -17,6 +17,10 @@ PACKAGES = ("upsweep", "torch", "torchvision", "ray", "pillow", "numpy")
 """What computes."""
 
 
+class UnlikeMachineError(InputError):
+    """A machine that would compute something else than the driver's; others may be like it."""
+
+
 @dataclass(frozen=True)
 class Alike:
     """The driver's machine, in plain values that travel to any other."""
@@ -105,7 +109,7 @@ def refuse_unlike(given: Mapping[str, Any] | None) -> None:
         given: the fields of an `Alike`, or None where there is but one machine.
 
     Raises:
-        InputError: they differ.
+        UnlikeMachineError: they differ.
     """
     if given is not None and (problems := Alike(**given).problems()):
-        raise InputError(f"machine {platform.node()}", problems)
+        raise UnlikeMachineError(f"machine {platform.node()}", problems)

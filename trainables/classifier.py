@@ -9,7 +9,7 @@ from ray import tune
 from data_utils.errors import InputError
 from data_utils.places import parent, shown, written
 from data_utils.sealed_json import read_sealed, sealed
-from trainables.alike import refuse_unlike
+from trainables.alike import UnlikeMachineError, refuse_unlike
 from trainables.metrics import (
     DEVICE,
     GIVEN,
@@ -28,6 +28,9 @@ from trainables.recipe import Recipe
 CHECKPOINT = "learner.pt"
 RESULTS = "results.json"
 """Beside it: the results up to the checkpoint, so that it is enough to go on from, and the bytes of a whole one."""
+
+UNLIKE_SECONDS = 20.0
+"""That a trial stays on a machine it may not train on: let go at once it would be sent there again, and not to a slot that gets free elsewhere."""
 
 _REMEDY = (
     "all trials that have ended are intact: drop {}, and `upsweep resume` says from where this one can go on"
@@ -65,7 +68,11 @@ class ClassifierTrainable(tune.Trainable):
 
         from trainables.session import open_session
 
-        refuse_unlike(config.get("alike"))
+        try:
+            refuse_unlike(config.get("alike"))
+        except UnlikeMachineError:
+            time.sleep(UNLIKE_SECONDS)
+            raise
         torch.set_num_threads(config["threads"])
         self._device = torch.device(config["device"])
         session = open_session(Recipe(**config["recipe"]), self._device)

@@ -10,6 +10,7 @@ from typing import Any
 from ray import tune
 
 from data_utils.errors import InputError
+from trainables.alike import UnlikeMachineError
 from trainables.metrics import SHOULD_CHECKPOINT, EpochMetrics
 
 
@@ -30,7 +31,7 @@ class ToyTrainable(tune.Trainable):
     """A trial that follows a curve, and fails as told.
 
     Config: `kind`, `max_epochs`; `seconds` an epoch sleeps (0); `checkpoint_every` so many epochs (none); `fails`,
-    {epoch: how, of "raise", "die", "memory" and "input"}, and `marks`, a folder that notes each failure: it happens once.
+    {epoch: how, of "raise", "die", "memory", "input" and "unlike"}, and `marks`, a folder that notes each failure: it happens once.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -76,6 +77,8 @@ class ToyTrainable(tune.Trainable):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB, as told")
         if how == "input":
             raise InputError("weights.pt", ["cannot be read, as told"])
+        if how == "unlike":
+            raise UnlikeMachineError("machine odd", ["has no weights, as told"])
         raise RuntimeError(f"the toy fails at epoch {self._epoch}, as told")
 
     def save_checkpoint(self, checkpoint_dir: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import re
 
 _RAISED = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)\b")
 _INPUT_ERROR = "data_utils.errors.InputError: "
+_UNLIKE_MACHINE = "trainables.alike.UnlikeMachineError: "
 _GPU_FULL = re.compile(r"(CUDA|HIP) out of memory|CU\w+_STATUS_ALLOC_FAILED")
 _HOST_FULL = re.compile(r"\bMemoryError\b|DefaultCPUAllocator|Cannot allocate memory")
 _KILLED_FOR_MEMORY = re.compile(
@@ -40,9 +41,18 @@ def reason(text: str) -> str:
 
 def is_input_error(text: str) -> bool:
     """Return whether the last failure was an InputError, which no retry cures."""
-    return any(line.startswith(_INPUT_ERROR) for line in last_failure(text).splitlines())
+    return _raised(_INPUT_ERROR, text)
+
+
+def is_unlike_machine(text: str) -> bool:
+    """Return whether the last failure was that of a machine which differs from the driver's."""
+    return _raised(_UNLIKE_MACHINE, text)
 
 
 def last_failure(text: str) -> str:
     """Return the last part of Ray's `error.txt`."""
     return re.split(r"^Failure # \d+ \(occurred at .*\)$", text, flags=re.MULTILINE)[-1]
+
+
+def _raised(kind: str, text: str) -> bool:
+    return any(line.startswith(kind) for line in last_failure(text).splitlines())

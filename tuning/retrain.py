@@ -5,15 +5,15 @@ The only code that touches test images.
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from data_utils.places import basename, exists, is_s3, parent, under, written
-from trainables.alike import versions
+from trainables.alike import refuse_unlike, versions
 from trainables.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def retrain(
     threads: int,
     checkpoint: str | None = None,
     checkpoint_seconds: float | None = None,
+    alike: Mapping[str, Any] | None = None,
 ) -> Iterator[int | Retrained | Diverged | Paused]:
     """Train on train + validation for exactly `epochs` epochs and test: yields each epoch done, then the end.
 
@@ -94,8 +95,10 @@ def retrain(
         checkpoint: place of the state to go on from, if it is there, and to keep it in. A file beside it, of
             `stop_file`, asks for a pause.
         checkpoint_seconds: least time between two; None: none are taken.
+        alike: as in `refuse_unlike`.
 
     Raises:
+        UnlikeMachineError: this is not the machine to retrain on.
         InputError: the checkpoint cannot be read.
     """
     import torch  # in the worker alone: the driver does not compute
@@ -104,6 +107,7 @@ def retrain(
     from trainables.precision import used_precision
     from trainables.session import open_session
 
+    refuse_unlike(alike)
     torch.set_num_threads(threads)
     session = open_session(replace(recipe, seed=seed), torch.device(device))
     data, learner = session.data, session.learner

@@ -4,6 +4,7 @@ import errno
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from ray.exceptions import RayError
@@ -12,6 +13,7 @@ from safetensors.numpy import save_file
 from data_utils.errors import InputError
 from data_utils.normalization import NORMALIZATIONS
 from data_utils.places import remove, write_bytes
+from trainables.alike import UnlikeMachineError
 from trainables.model_card import CARD, MODEL, digest
 from tuning import cluster
 from tuning.disk_full import says_disk_full
@@ -39,32 +41,43 @@ def retrain_all(
         KeyboardInterrupt: an interrupt was requested, and the retrain under way has kept its state.
     """
     ends: list[RetrainEnd] = []
+    unlike: set[str] = set()
     kept = Retrains(folder, winner.trial, winner.epoch, todo.sweep.place)
     kept.drop_others()
     for seed in todo.sweep.retrain.seeds if todo.sweep.retrain else []:
         if interrupts.requested:  # and the retrain before was in its last epoch
             raise KeyboardInterrupt
         before, began = kept.read(seed), time.time()
-        ends.append(before or _retrain(todo, winner, seed, kept, progress, interrupts))
+        ends.append(before or _retrain(todo, winner, seed, kept, unlike, progress, interrupts))
         files = _write_retrained(folder, todo, winner, ends, kept)
         tracking.retrained(todo.trials[winner.trial], winner, ends[-1], files, began)
     return ends
 
 
 def _retrain(
-    todo: Plan, winner: Pick, seed: int, kept: Retrains, progress: Progress, interrupts: Interrupts
+    todo: Plan,
+    winner: Pick,
+    seed: int,
+    kept: Retrains,
+    unlike: set[str],
+    progress: Progress,
+    interrupts: Interrupts,
 ) -> RetrainEnd:
-    """Retrain with one seed, again from its kept state if it fails; what goes wrong is an end like others, since the trials' rows and other seeds stand."""
+    """Retrain with one seed, again from its kept state if it fails; what goes wrong is an end like others, since the trials' rows and other seeds stand.
+
+    Args:
+        unlike: ids of the nodes that were found to differ from the driver's, to which others are added.
+    """
     recipe = todo.trials[winner.trial].recipe
     progress.stage(
         f"retraining trial {winner.trial} on train + validation for {counted(winner.epoch, 'epoch')}, seed {seed}"
     )
     period, most = todo.sweep.faults.checkpoint_seconds, todo.sweep.faults.max_failures
     state, failures = kept.state(seed), 0
-    stop = stop_file(state)
+    stop, alike = stop_file(state), asdict(todo.alike) if todo.alike else None
     remove(stop)  # of an interrupt before
     while True:
-        where = _largest(todo, progress)
+        where = _largest(todo, unlike, progress)
         try:
             with interrupts.heeded(
                 "the retrain ends its epoch and keeps its state", lambda: write_bytes(stop, b"")
@@ -81,6 +94,7 @@ def _retrain(
                     where.cpus,
                     state,
                     period,
+                    alike,
                 ):
                     if isinstance(event, Paused):
                         raise KeyboardInterrupt
@@ -88,6 +102,9 @@ def _retrain(
                         return event
                     progress.count("retrain epoch", event, winner.epoch)
             return Failed(seed, "its task ended without a result")
+        except UnlikeMachineError as error:
+            unlike.add(where.id)
+            progress.warn(f"no retrain on {error}")
         except InputError as error:  # which no retry cures
             return Failed(seed, last_line(error))
         except RayError as error:
@@ -100,16 +117,19 @@ def _retrain(
             progress.warn(f"the retrain with seed {seed} failed and is tried again ({tries}): {said}")
 
 
-def _largest(todo: Plan, progress: Progress) -> Node:
-    """Return the node to retrain on, as the cluster is now; it may have lost all since the trials, so wait for one."""
+def _largest(todo: Plan, unlike: set[str], progress: Progress) -> Node:
+    """Return the node to retrain on, as the cluster is now; it may have lost all that fit since the trials, so wait for one."""
     told = False
-    while (found := largest(nodes(), todo.cpus, todo.gpus)) is None:
+    while True:
+        like = [node for node in nodes() if node.id not in unlike]
+        if found := largest(like, todo.cpus, todo.gpus):
+            return found
         if not told:
             demand = f"{counted(todo.cpus, 'CPU')} and {todo.gpus:g} GPUs"
-            progress.warn(f"no machine of the cluster has {demand} now; the retrain waits for one")
+            but = ", but those that differ" if unlike else ""
+            progress.warn(f"no machine of the cluster{but} has {demand} now; the retrain waits for one")
         told = True
         time.sleep(1)
-    return found
 
 
 def _write_retrained(

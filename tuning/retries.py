@@ -8,7 +8,7 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from tuning.disk_full import says_disk_full
-from tuning.failures import is_input_error, last_failure, reason
+from tuning.failures import is_input_error, is_unlike_machine, last_failure, reason
 from tuning.interrupts import Interrupts
 from tuning.recorder import INDEX, error_text
 
@@ -17,11 +17,13 @@ class Retries(tune.Callback):
     """Tells of each failure that is not a trial's last, and breaks all off where a worker found the disk full.
 
     An InputError is tried again once, whatever the settings say: a file may have been on its way, but bad input stays
-    bad.
+    bad. Where a machine differed from the driver's, the trial has not failed: as long as it may be tried again at all, that
+    costs it no retry, and is told of once.
     """
 
     def __init__(self, say: Callable[[str], None], interrupts: Interrupts):
         self._say, self._interrupts = say, interrupts
+        self._unlike: set[str] = set()
 
     def __getstate__(self) -> dict[str, Any]:
         """Give Ray, which pickles its callbacks with the experiment, nothing: a console is no state."""
@@ -31,6 +33,12 @@ class Retries(tune.Callback):
         """Say why a trial is tried again; Ray calls `on_trial_error` at the last failure alone."""
         text = error_text(trial)
         if self._found_disk_full(text):
+            return
+        if is_unlike_machine(text):
+            trial.run_metadata.num_failures -= 1
+            if (why := reason(text)) not in self._unlike:
+                self._unlike.add(why)
+                self._say(f"trial {trial.config[INDEX]} is to run elsewhere: {why}")
             return
         if is_input_error(text):
             trial.max_failures = min(trial.max_failures, trial.num_failures)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from data_utils.errors import InputError
 from data_utils.folder import ImageFolder
-from trainables.alike import digest_of, of_this_machine, refuse_unlike
+from trainables.alike import UnlikeMachineError, digest_of, of_this_machine, refuse_unlike
 
 
 def test_a_machine_is_like_itself(images: Path) -> None:
@@ -33,7 +32,7 @@ def test_all_that_differs_is_said_at_once(images: Path) -> None:
         versions={"python": "2.7", "no-such-package": "1"},
         weights={**needs.weights, f"{images}/none.pth": 4},
     )
-    with pytest.raises(InputError) as raised:
+    with pytest.raises(UnlikeMachineError) as raised:
         refuse_unlike(asdict(needs))
     said = [problem.partition(";")[0] for problem in raised.value.problems]
     assert said[0].startswith("has python 3.")

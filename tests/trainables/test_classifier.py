@@ -2,11 +2,14 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 
+from data_utils.folder import ImageFolder
 from tests.few_digits import few_digits
+from trainables.alike import UnlikeMachineError, of_this_machine
 from trainables.classifier import ClassifierTrainable
 from trainables.recipe import Recipe
 
@@ -73,3 +76,16 @@ def test_a_diverged_epoch_reports_a_flag_and_no_nan() -> None:
     result = ClassifierTrainable(config(lr=1e20, batch_size=10)).train()
     assert result["diverged"] is True
     assert not {"train_loss", "val_loss", "val_accuracy"} & result.keys()
+
+
+def test_a_trial_stays_a_while_on_a_machine_that_differs(
+    images: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would be sent there again before another machine has room; it trains on nothing there."""
+    monkeypatch.setattr("trainables.classifier.UNLIKE_SECONDS", 0.3)
+    needs = replace(of_this_machine(str(images), ImageFolder(images), []), versions={"python": "2.7"})
+    trial = ClassifierTrainable(config() | {"alike": asdict(needs)})
+    start = monotonic()
+    with pytest.raises(UnlikeMachineError):
+        trial.train()
+    assert monotonic() - start >= 0.3

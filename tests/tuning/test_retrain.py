@@ -1,15 +1,17 @@
 """The retrain, without Ray: paused and gone on with, it is what it would have been."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from data_utils.folder import ImageFolder
 from data_utils.places import remove, s3_place, under, write_bytes
 from tests.few_digits import few_digits
 from tests.s3_server import S3Server
 from tests.trainables.test_classifier import RECIPE
+from trainables.alike import UnlikeMachineError, of_this_machine
 from tuning.retrain import Look, Paused, Retrained, retrain, stop_file
 
 
@@ -38,6 +40,13 @@ def test_a_pause_keeps_the_epochs_that_are_done(tmp_path: Path) -> None:
     assert isinstance(whole, Retrained)
     assert isinstance(again, Retrained)
     assert np.array_equal(again.probabilities, whole.probabilities)
+
+
+def test_a_machine_that_differs_retrains_nothing(images: Path) -> None:
+    """It is refused before the first epoch."""
+    needs = replace(of_this_machine(str(images), ImageFolder(images), []), versions={"python": "2.7"})
+    with pytest.raises(UnlikeMachineError, match=r"has 2\.7; install the same on both"):
+        next(retrain(RECIPE, 1, 0, "cpu", 1, alike=asdict(needs)))
 
 
 def test_a_look_on_a_disk_sees_at_once(tmp_path: Path) -> None:

@@ -146,6 +146,23 @@ def test_bad_input_is_tried_again_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_machine_that_differs_costs_no_retry(tmp_path: Path) -> None:
+    """And is told of once, however often trials are sent there."""
+    fails = {"1": "unlike", "2": "unlike", "3": "raise"}
+    recorder, calls, said = run_failing(
+        tmp_path, {"kind": "rise", "fails": fails}, {"kind": "rise", "fails": {"2": "unlike"}}, max_failures=1
+    )
+    assert [(row.outcome, row.epochs_run) for row in recorder.trials()] == [(Outcome.COMPLETED, 35)] * 2
+    assert sorted(calls.seen) == [("recover", 0)] * 3 + [("recover", 1)]
+    elsewhere, again = said
+    assert elsewhere.partition(" is to run elsewhere: ")[2] == (
+        "trainables.alike.UnlikeMachineError: machine odd: has no weights, as told"
+    )
+    assert again == (
+        "trial 0 failed and is tried again (retry 1 of at most 1): RuntimeError: the toy fails at epoch 3, as told"
+    )
+
+
 def test_memory_that_runs_out_says_what_to_lower(tmp_path: Path) -> None:
     """In the trial's row; the other goes on."""
     fails = {"2": "memory"}
