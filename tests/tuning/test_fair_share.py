@@ -34,6 +34,13 @@ def test_sweeps_of_different_resources_do_not_get_in_each_others_way() -> None:
     assert shares([(8, 1)], (1, 0.5, 9), (1, 0.25, 9)) == [1, 2]  # halves and quarters of a GPU: 1/2 each
 
 
+def test_a_fraction_never_spans_two_gpus() -> None:
+    """0.8 of a GPU is left on two that have given 0.6 each, 0.4 on either; and a whole one is no sum of parts."""
+    assert shares([(8, 2)], (1, 0.6, 9), (1, 0.6, 9)) == [1, 1]
+    assert shares([(8, 2)], (1, 0.4, 1), (1, 0.7, 9), (1, 1, 9)) == [1, 1, 0]
+    assert shares([(8, 3)], (1, 0.5, 9), (1, 2, 9)) == [2, 1]
+
+
 def test_large_trials_count_by_what_they_take() -> None:
     """The paper's example: (1 CPU, 4 of memory) and (3 CPU, 1) on 9 and 18; here with GPUs for memory."""
     assert shares([(9, 18)], (1, 4, 99), (3, 1, 99)) == [3, 2]
