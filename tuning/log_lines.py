@@ -1,7 +1,7 @@
 """A job's log line by line as it grows, from Ray's coroutine."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from aiohttp import ClientError
 from ray.job_submission import JobSubmissionClient
@@ -13,19 +13,20 @@ def log_lines(client: JobSubmissionClient, job: str) -> Iterator[str]:
     Raises:
         ConnectionError: the cluster is out of reach.
     """
-    loop, parts, rest = asyncio.new_event_loop(), client.tail_job_logs(job), ""
-    try:
+    parts, rest = client.tail_job_logs(job), ""
+    with asyncio.Runner() as runner:  # which ends at Ctrl-C what it runs, and the generator with it
         while True:
             try:
-                text = loop.run_until_complete(anext(parts))
-            except StopAsyncIteration:
-                break
+                text = runner.run(_next(parts))
             except (ClientError, OSError) as error:
                 raise ConnectionError(str(error)) from error
+            if text is None:
+                break
             *lines, rest = (rest + text).split("\n")
             yield from lines
-        if rest:
-            yield rest
-    finally:
-        loop.run_until_complete(parts.aclose())  # type: ignore[attr-defined]  # of an async generator
-        loop.close()
+    if rest:
+        yield rest
+
+
+async def _next(parts: AsyncIterator[str]) -> str | None:
+    return await anext(parts, None)
