@@ -122,18 +122,20 @@ def stop(run: RUN, address: ADDRESS = None) -> None:
 @service_app.command()
 def fetch(
     run: RUN,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder, or that of an earlier fetch.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="New folder, or that of an earlier fetch of this run.")
+    ],
     address: ADDRESS = None,
 ) -> None:
     """Bring a run's files here: tables, model, report, settings; each whole, by its digest."""
     with input_errors():
-        from tuning.fetching import check_target, write_files
+        from tuning.fetching import fetched_before, write_files
 
-        check_target(folder)
         service = _service(address)
         found = service.run(run)
+        fetched_before(folder, found.place)  # or the cluster would be asked for nothing
         with _telling() as told:
-            number = write_files(service.ask("fetch", found), folder, told)
+            number = write_files(service.ask("fetch", found), folder, found.place, told)
     output().print(f"{number} files: {folder}", soft_wrap=True, highlight=False)
 
 

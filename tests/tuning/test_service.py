@@ -74,6 +74,9 @@ def test_a_run_from_its_submission_to_its_files(upsweep: Run, shared: Path, tmp_
     assert "each running trial ends its epoch and keeps its state" in upsweep("logs", name).stdout
     assert f"{name}  stopped" in upsweep("list").stdout
     assert "there is nothing to stop" in refused(upsweep("stop", name))
+    (tmp_path / "file").write_text("mine")
+    assert "holds other files" in refused(upsweep("fetch", name, tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
     resumed = upsweep("resume", name)
     assert resumed.returncode == 0, resumed.stderr
     assert f"{name}  running" in upsweep("list").stdout
@@ -96,7 +99,10 @@ def test_waiting_shows_the_run_and_exits_as_it_does(upsweep: Run, shared: Path, 
     fetched = upsweep("fetch", name, tmp_path / "fetched")
     assert fetched.returncode == 0, fetched.stderr
     here = run(load_sweep(sweep_file, [f"data.root={shared}/images", f"storage={tmp_path}", "name=waited"]))
-    assert differences(tmp_path / "fetched", here.folder) == ["ray: is missing"]
+    assert differences(tmp_path / "fetched", here.folder) == [
+        ".fetched.json: is left over",
+        "ray: is missing",
+    ]
 
 
 @pytest.mark.slow
@@ -147,10 +153,10 @@ def test_what_the_cluster_cannot_use_is_refused(upsweep: Run, shared: Path) -> N
 
 @pytest.mark.usefixtures("head")
 def test_runs_that_are_not_there(upsweep: Run, tmp_path: Path) -> None:
-    """Named, with those that there are near; and no folder of something else is written to."""
+    """Named, with those that there are near; nothing is written."""
     assert "no such run on the cluster" in refused(upsweep("status", "smal-000000"))
-    (tmp_path / "file").write_text("mine")
-    assert "holds other files" in refused(upsweep("fetch", "small-000000", tmp_path))
+    assert "no such run on the cluster" in refused(upsweep("fetch", "small-000000", tmp_path / "new"))
+    assert not (tmp_path / "new").exists()
 
 
 def test_an_address_that_is_none_or_where_nobody_is(upsweep: Run, monkeypatch: pytest.MonkeyPatch) -> None:
