@@ -1,6 +1,7 @@
 """What runs on a cluster's head for `upsweep submit`, `resume`, `status` and `fetch`, started there by Ray's Jobs API.
 
-`python -m tuning.job run | resume PLACE | status PLACE | fetch PLACE`, with `--client VERSION`. What is relative, of a sweep
+`python -m tuning.job run | resume PLACE | status PLACE | fetch PLACE`, with `--client VERSION`, and of a place at S3 the
+server as `--endpoint` and `--region`; by default those of the head's environment. What is relative, of a sweep
 file or a place, is so to the cluster's shared folder, `$UPSWEEP_SHARED`: a job's own folder is gone after it.
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from data_utils.errors import InputError
 from data_utils.places import is_s3
 from tuning.job_stream import DONE, file_lines, message
+from tuning.remote import place_given
 from tuning.terminal import heed_signals, input_errors, output
 
 if TYPE_CHECKING:
@@ -34,10 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Do what a client asked for."""
     parser = argparse.ArgumentParser(prog="python -m tuning.job")
     parser.add_argument("what", choices=["run", "resume", "status", "fetch"])
-    parser.add_argument("place", nargs="?", help="of the run; a new one's is in its sweep file")
+    parser.add_argument("place", nargs="?", default="", help="of the run; a new one's is in its sweep file")
     parser.add_argument("--client", help="the version of upsweep that asks")
+    parser.add_argument("--endpoint", help="of the server that an s3 address is at")
+    parser.add_argument("--region")
     parser.add_argument("--overwrite", action="store_true")
     asked = parser.parse_args(arguments)
+    for name, given in (("AWS_ENDPOINT_URL_S3", asked.endpoint), ("AWS_REGION", asked.region)):
+        if given:
+            os.environ[name] = given
     from typer import Exit
 
     try:
@@ -103,7 +110,7 @@ def drop_old_logs(now: float, seconds: float = SECONDS_KEPT) -> None:
                     old.unlink()
 
 
-def _train(what: str, place: str | None, overwrite: bool) -> None:
+def _train(what: str, place: str, overwrite: bool) -> None:
     """Run or resume a sweep on this cluster, and exit as `upsweep run` does."""
     if what == "run":
         from tuning.config import load_sweep
@@ -130,9 +137,8 @@ def _train(what: str, place: str | None, overwrite: bool) -> None:
     raise Exit(exit_code(result))
 
 
-def _in_shared_folder(place: str | None) -> str:
+def _in_shared_folder(place: str) -> str:
     """Go to the shared folder, if there is one, and return a place in it."""
-    place = place or ""
     shared = os.environ.get(SHARED_FOLDER)
     if shared:
         try:
@@ -140,7 +146,7 @@ def _in_shared_folder(place: str | None) -> str:
         except OSError as error:
             problem = f"names {shared}, which the head cannot use ({error}); mount it, or start the head with another"
             raise InputError(SHARED_FOLDER, [problem]) from error
-    return place if is_s3(place) else os.path.abspath(place)
+    return place if is_s3(place) else os.path.abspath(place_given(place))
 
 
 def _send_status(place: str) -> None:

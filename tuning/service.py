@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from tuning.job_stream import DONE, GarbledError, messages
 from tuning.joining import authenticate
 from tuning.local_code import pack
 from tuning.log_lines import log_lines
-from tuning.service_runs import NAME, RUN, STORAGE, USER, Run, find, runs_of
+from tuning.service_runs import Run, find, runs_of
 from tuning.sweep_file import SWEEP_FILE
 from tuning.terminal import INTERRUPTED
 from tuning.token import MODE, check_token
@@ -97,7 +98,8 @@ class Service:
             if code is not None:
                 pack(code, folder)
             arguments = ["run", *(["--overwrite"] if overwrite else [])]
-            about = {RUN: run, NAME: sweep.name, STORAGE: sweep.storage, USER: _user()}
+            server = sweep.s3.endpoint or "", sweep.s3.region or ""
+            about = Run(run, sweep.name, sweep.storage, _user(), [], *server).metadata
             self._start(run, arguments, about, {"working_dir": str(folder)})
         return run
 
@@ -109,9 +111,8 @@ class Service:
         """
         if run.is_under_way:
             raise InputError(run.id, ["is under way; `upsweep logs -f` follows it"])
-        about = {RUN: run.id, NAME: run.name, STORAGE: run.storage, USER: _user()}
         job = f"{run.id}.{len(run.jobs) + 1}"
-        self._start(job, ["resume", run.place], about, {})
+        self._start(job, ["resume", *run.arguments], replace(run, user=_user()).metadata, {})
         return job
 
     def stop(self, run: Run) -> bool:
@@ -146,7 +147,7 @@ class Service:
                 said.append(line)
                 yield line
 
-        self._start(job, [what, run.place], {}, {})
+        self._start(job, [what, *run.arguments], {}, {})
         try:
             with _whole(run):
                 for answer in messages(noted()):

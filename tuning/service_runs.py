@@ -9,7 +9,9 @@ from ray.job_submission import JobStatus
 
 from data_utils.errors import InputError, near
 
-RUN, NAME, STORAGE, USER = (f"upsweep_{key}" for key in ("run", "name", "storage", "user"))
+RUN, NAME, STORAGE, USER, ENDPOINT, REGION = (
+    f"upsweep_{key}" for key in ("run", "name", "storage", "user", "endpoint", "region")
+)
 """Keys of a job's metadata."""
 
 
@@ -26,6 +28,9 @@ class Run:
     """Who submitted it, by the name they have on their own machine."""
     jobs: Sequence[JobDetails]
     """In their order; none if it is known by its place alone."""
+    endpoint: str = ""
+    """Of a storage at S3, as the sweep file gives it; empty: as the head's environment does."""
+    region: str = ""
 
     @property
     def last(self) -> JobDetails:
@@ -47,6 +52,23 @@ class Run:
     def place(self) -> str:
         """The run's folder or s3 address."""
         return f"{self.storage}/{self.name}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """What names it to `tuning.job`."""
+        return [self.place, f"--endpoint={self.endpoint}", f"--region={self.region}"]
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What a job says that it is of."""
+        return {
+            RUN: self.id,
+            NAME: self.name,
+            STORAGE: self.storage,
+            USER: self.user,
+            ENDPOINT: self.endpoint,
+            REGION: self.region,
+        }
 
     @property
     def is_under_way(self) -> bool:
@@ -83,7 +105,15 @@ def runs_of(jobs: Iterable[JobDetails]) -> list[Run]:
         if job.metadata and RUN in job.metadata:
             found.setdefault(job.metadata[RUN], []).append(job)
     return [
-        Run(run, first.get(NAME, ""), first.get(STORAGE, ""), first.get(USER, ""), of_run)
+        Run(
+            run,
+            first.get(NAME, ""),
+            first.get(STORAGE, ""),
+            first.get(USER, ""),
+            of_run,
+            first.get(ENDPOINT, ""),
+            first.get(REGION, ""),
+        )
         for run, of_run in found.items()
         if (first := of_run[0].metadata) is not None
     ]
