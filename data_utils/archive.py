@@ -2,13 +2,16 @@
 
 import hashlib
 import logging
+import lzma
 import re
 import shutil
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
@@ -90,6 +93,9 @@ def fetched_archive(root: str) -> Path:
         except (
             OSError,
             EOFError,
+            HTTPException,
+            zlib.error,
+            lzma.LZMAError,
             tarfile.TarError,
             zipfile.BadZipFile,
             RuntimeError,  # of a zip that is encrypted, or compressed in a way that Python does not know
@@ -158,6 +164,8 @@ def _extract(file: Path, folder: Path) -> None:
     else:
         with tarfile.open(file) as archive:
             archive.extractall(folder, filter="data")
+            while archive.fileobj and archive.fileobj.read(_CHUNK):
+                pass  # the checksum of what is compressed stands at its end, behind that of the tar
     file.unlink()
 
 

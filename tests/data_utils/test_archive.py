@@ -3,6 +3,7 @@
 import hashlib
 import io
 import re
+import socket
 import tarfile
 import threading
 import zipfile
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -21,6 +23,7 @@ from data_utils.prepared import open_folder
 from tests.s3_server import S3Server
 
 CLASSES = ["ant", "bee", "cat"]
+MODES: dict[str, Literal["w:gz", "w:bz2", "w:xz"]] = {".gz": "w:gz", ".bz2": "w:bz2", ".xz": "w:xz"}
 
 
 class Server:
@@ -55,8 +58,16 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def tar(images: Path, file: Path, inside: str = "flowers") -> Path:
     """Write a folder as a tar."""
-    with tarfile.open(file, "w:gz" if file.name.endswith("gz") else "w") as archive:
+    with tarfile.open(file, MODES.get(file.suffix, "w")) as archive:
         archive.add(images, inside)
+    return file
+
+
+def zipped(images: Path, file: Path) -> Path:
+    """Write a folder as a zip."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in images.rglob("*.jpg"):
+            archive.write(path, f"flowers/{path.relative_to(images)}")
     return file
 
 
@@ -80,9 +91,7 @@ def test_a_tar_is_fetched_once(server: Server, images: Path, inside: str) -> Non
 
 def test_a_zip_is_fetched(server: Server, images: Path) -> None:
     """With what macOS adds left aside."""
-    with zipfile.ZipFile(server.folder / "flowers.zip", "w") as archive:
-        for path in images.rglob("*.jpg"):
-            archive.write(path, f"flowers/{path.relative_to(images)}")
+    with zipfile.ZipFile(zipped(images, server.folder / "flowers.zip"), "a") as archive:
         archive.writestr("__MACOSX/flowers/._x.jpg", b"")
     assert open_folder(f"{server.url}/flowers.zip").classes == CLASSES
 
@@ -115,6 +124,39 @@ def test_what_is_no_archive_or_not_whole_leaves_nothing(server: Server, images: 
     for name in ("half.tar.gz", "text.tar", "text.zip", "none.tar"):
         with pytest.raises(InputError, match=re.escape(f"{server.url}/{name}: cannot be fetched into")):
             fetched_archive(f"{server.url}/{name}")
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar.gz", "x.tar.bz2", "x.tar.xz"])
+@pytest.mark.parametrize("part", [0.3, 0.6])
+def test_what_is_damaged_in_the_middle_leaves_nothing(
+    server: Server, images: Path, tmp_path: Path, name: str, part: float
+) -> None:
+    """Each compression says so by an error of its own."""
+    file = (zipped if name.endswith("zip") else tar)(images, server.folder / name)
+    content = bytearray(file.read_bytes())
+    middle = int(part * len(content))
+    content[middle : middle + 64] = b"\xff" * 64
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(f"{server.url}/{name}: cannot be fetched into")):
+        fetched_archive(f"{server.url}/{name}")
+    assert left(tmp_path) == []
+
+
+def test_an_answer_that_is_cut_leaves_nothing(server: Server, tmp_path: Path) -> None:
+    """In the middle of one of its chunks."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(2**16)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\ncut")
+
+        threading.Thread(target=answer, daemon=True).start()
+        root = f"http://127.0.0.1:{listening.getsockname()[1]}/x.tar"
+        with pytest.raises(InputError, match=re.escape(f"{root}: cannot be fetched into")):
+            fetched_archive(root)
     assert left(tmp_path) == []
 
 
