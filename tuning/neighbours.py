@@ -1,19 +1,25 @@
 """The sweeps that share a cluster, known to each other by a named actor of Ray's, and what is left to each."""
 
+import logging
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import ray
-from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from data_utils.errors import first_line
 from tuning.fair_share import Claim, fair_shares
 from tuning.nodes import nodes
+
+logger = logging.getLogger(__name__)
+
+Plain = tuple[str, int, float, int]
+"""The fields of a `Claim`: sweeps whose code differs, as by `--code`, may not know each other's classes."""
 
 NAME, NAMESPACE = "sweeps", "upsweep"
 SECONDS_BETWEEN = 2.0
@@ -42,9 +48,11 @@ class Room:
         """
         if self.live + self.paused == 0:
             return True
+        if self.paused:
+            return False
         if self.most is None:
             return self.slots is None or self.live <= self.slots
-        return self.paused == 0 and self.live < self.most
+        return self.live < self.most
 
     @property
     def may_go_on(self) -> bool:
@@ -56,12 +64,12 @@ class Claims:
     """Who claims what; a Ray actor of the cluster, which outlives drivers."""
 
     def __init__(self) -> None:
-        self._claims: dict[str, tuple[float, Claim]] = {}
+        self._claims: dict[str, tuple[float, Plain]] = {}
 
-    def claim(self, claim: Claim) -> list[Claim]:
+    def claim(self, sweep: str, cpus: int, gpus: float, wants: int) -> list[Plain]:
         """Note what a sweep could use, and return all claims in the order in which the sweeps came."""
         now = time.monotonic()
-        self._claims[claim.sweep] = now, claim
+        self._claims[sweep] = now, (sweep, cpus, gpus, wants)
         self._claims = {
             sweep: (heard, of)
             for sweep, (heard, of) in self._claims.items()
@@ -83,33 +91,44 @@ class Neighbour:
 
     def __init__(self, cpus: int, gpus: float):
         self._claim = Claim(uuid.uuid4().hex, cpus, gpus, 1)
-        self._stop = threading.Event()
+        self._stop, self._thread = threading.Event(), threading.Thread(target=self._keep, daemon=True)
+        self._failing = False
         self.room, self.wants = Room(), 1
 
-    def keep(self) -> None:
-        """Claim again and again; what fails, as while the head is away, leaves the room as it was."""
-        while not self._stop.wait(SECONDS_BETWEEN):
-            with suppress(RayError, TimeoutError, ValueError):
-                self.claim()
-
-    def claim(self) -> None:
-        """Say what is wanted, and take what is left.
-
-        Raises:
-            ray.exceptions.RayError: the cluster does not answer.
-        """
-        claim = replace(self._claim, wants=max(self.wants, 1))
-        claims: list[Claim] = ray.get(_claims().claim.remote(claim), timeout=SECONDS_UNTIL_FORGOTTEN / 3)
-        there = nodes()
-        self.room.slots = sum(node.fits(claim.cpus, claim.gpus) for node in there)
-        shares = fair_shares([(one.cpus, one.gpus) for one in there], claims)
-        self.room.most = shares[claim.sweep] if len(claims) > 1 else None
+    def come(self) -> None:
+        """Claim, and go on to from a thread until `leave`."""
+        self.claim()
+        self._thread.start()
 
     def leave(self) -> None:
         """Give all back."""
         self._stop.set()
-        with suppress(RayError, TimeoutError, ValueError):
+        self._thread.join()  # or it might claim once more
+        with suppress(Exception):  # a sweep that is not heard of is forgotten
             ray.get(_claims().leave.remote(self._claim.sweep), timeout=SECONDS_UNTIL_FORGOTTEN / 3)
+
+    def claim(self) -> None:
+        """Say what is wanted, and take what is left; what fails, as while the head is away, leaves the room as it was."""
+        try:
+            self._claim_room()
+            self._failing = False
+        except Exception as error:  # the actor may run anybody's code
+            if not self._failing:
+                logger.warning("the cluster's other sweeps cannot be asked for room: %s", first_line(error))
+            self._failing = True
+
+    def _keep(self) -> None:
+        while not self._stop.wait(SECONDS_BETWEEN):
+            self.claim()
+
+    def _claim_room(self) -> None:
+        claim = replace(self._claim, wants=max(self.wants, 1))
+        answer = ray.get(_claims().claim.remote(*astuple(claim)), timeout=SECONDS_UNTIL_FORGOTTEN / 3)
+        claims = [Claim(*one) for one in answer]
+        there = nodes()
+        self.room.slots = sum(node.fits(claim.cpus, claim.gpus) for node in there)
+        shares = fair_shares([(one.cpus, one.gpus) for one in there], claims)
+        self.room.most = shares[claim.sweep] if len(claims) > 1 else None
 
 
 @contextmanager
@@ -124,15 +143,11 @@ def neighbour(cpus: int, gpus: float, shared: bool) -> Iterator[Neighbour]:
     if not shared:
         yield one
         return
-    with suppress(RayError, TimeoutError, ValueError):
-        one.claim()
-    thread = threading.Thread(target=one.keep, daemon=True)
-    thread.start()
+    one.come()
     try:
         yield one
     finally:
         one.leave()
-        thread.join()
 
 
 def _claims() -> Any:
