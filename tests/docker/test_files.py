@@ -27,7 +27,7 @@ def test_compose_by_its_schema() -> None:
 
 
 def test_compose_opens_nothing_beyond_this_machine() -> None:
-    """And every service has the token as a secret, shared memory and the shared volume; GPUs come by their profile."""
+    """And every service has the token as a secret, shared memory and the shared volume; GPUs come by their profile, cores by a setting."""
     [compose] = load("compose.yaml")
     services = compose["services"]
     assert set(services) == {"head", "worker", "worker-gpu"}
@@ -37,6 +37,8 @@ def test_compose_opens_nothing_beyond_this_machine() -> None:
         assert service["environment"]["RAY_AUTH_TOKEN_PATH"] == "/run/secrets/token", name
         assert service["shm_size"] == "4gb", name
         assert any(volume.endswith(":/shared") for volume in service["volumes"]), name
+    for worker in ("worker", "worker-gpu"):
+        assert services[worker]["environment"]["UPSWEEP_CPUS"] == "${UPSWEEP_CPUS:-}"
     assert services["worker-gpu"]["profiles"] == ["gpu"]
     assert "profiles" not in services["worker"]
 
