@@ -103,24 +103,28 @@ class Story:
         self._network.cut(CUT)
         self._tell(f"CUT the link of {CUT}, with {before} epochs recorded")
 
-        def noticed() -> bool:
-            said = self._must("logs", run).stdout
-            ended = (self._run / "ended.json").exists()
-            return ended or ("is tried again" in said and time.monotonic() - began > SECONDS_CUT)
+        def noticed() -> bool:  # and so that trials ran there
+            return "is tried again" in self._must("logs", run).stdout
 
-        self._until(noticed, "the loss of the worker is noticed")
+        def long_enough() -> bool:
+            return noticed() and time.monotonic() - began > SECONDS_CUT
+
+        self._until(lambda: self._has_ended() or long_enough(), "the loss of the worker is noticed")
+        if self._has_ended():
+            self._problems.append(f"the sweep has ended before the loss of {CUT} was noticed, and mended")
         self._network.mend(CUT)
         self._tell(
             f"mended it after {time.monotonic() - began:.0f} s, with {len(self._epochs())} epochs recorded"
         )
 
     def _fetch(self, run: str) -> None:
-        self._until((self._run / "ended.json").exists, "the sweep ends")
+        self._until(self._has_ended, "the sweep ends")
         self._tell("status:\n" + self._must("status", run).stdout.rstrip())
         self._tell(self._must("fetch", run, self._folder / "fetched").stdout.strip())
         self._tell("list:\n" + self._must("list").stdout.rstrip())
-        joined = (self._folder / f"{CUT}.log").read_text().count("Ray runtime started")
-        self._tell(f"{CUT} has joined {joined} times")
+        log = self._folder / f"{CUT}.log"
+        self._until(lambda: log.read_text().count("Ray runtime started") > 1, f"{CUT} joins again")
+        self._tell(f"{CUT} has joined again")
 
     def _compare(self) -> None:
         quickstart = ROOT / "experiments" / "quickstart.yaml"
@@ -145,6 +149,9 @@ class Story:
     @property
     def _run(self) -> Path:
         return self._folder / "shared" / "runs" / "quickstart"
+
+    def _has_ended(self) -> bool:
+        return (self._run / "ended.json").exists()
 
     def _epochs(self) -> "pd.DataFrame | list[int]":
         try:
