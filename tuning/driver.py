@@ -21,7 +21,7 @@ from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.broken_off import saying_how_to_go_on
 from tuning.config import Sweep
-from tuning.ending import Ending, write_ending
+from tuning.ending import ENDING, Ending, write_ending
 from tuning.files import aside, drop, drop_parts
 from tuning.frames import RAY_FOLDER
 from tuning.interrupts import Interrupts
@@ -139,6 +139,8 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepRe
         Interrupts(progress.warn) as interrupts,
     ):
         folder, splits = _prepare(todo, progress, overwrite, resume)
+        if resume:
+            drop(folder, ENDING)  # of an end with failures, which is none any more
         with saying_how_to_go_on(folder):
             with (
                 Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking,

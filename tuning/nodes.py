@@ -74,7 +74,7 @@ def room(there: Iterable[Node], cpus: int, gpus: float) -> dict[str, int]:
 
 
 def equal_share(there: Iterable[Node], at_once: int) -> int:
-    """Return the cores that each of so many trials can have at least, if they are spread over the nodes evenly."""
+    """Return the cores that each of so many trials would have on the largest node, were they spread over the nodes evenly."""
     cores = [node.cpus for node in there if node.cpus] or [1]
     return max(1, max(cores) // math.ceil(at_once / len(cores)))
 

@@ -115,8 +115,9 @@ def stop(run: RUN, address: ADDRESS = None) -> None:
         if not service.stop(found):
             raise InputError(run, [f"is not under way but {found.state}; there is nothing to stop"])
         typer.echo("its trials, or its retrain, end their epoch and keep their state", err=True)
-        service.wait(found.job)
-    output().print(f"stopped; go on with: upsweep resume {run}", soft_wrap=True, highlight=False)
+        code = service.wait(found.job)
+    said = "it had ended" if code == 0 else f"stopped; go on with: upsweep resume {run}"
+    output().print(said, soft_wrap=True, highlight=False)
 
 
 @service_app.command()

@@ -31,7 +31,7 @@ from tuning.plan import plan
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, make_stopper
 from tuning.results import load
-from tuning.retrain import Diverged, Failed, Retrained, retrain
+from tuning.retrain import Diverged, Failed, Paused, Retrained, retrain
 from tuning.space import trial_specs
 from tuning.trials import run_trials
 
@@ -268,6 +268,28 @@ def test_a_retrain_that_fails_loses_no_other(tmp_path: Path, monkeypatch: pytest
     assert frames.test is not None
     assert frames.test["seed"].tolist() == [0]
     assert (result.folder / "model.safetensors").exists()
+
+
+def test_a_sweep_that_is_gone_on_with_has_not_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks meanwhile is not told of its last end, with failures."""
+    sweep = sample_sweep(tmp_path, retrain={"seeds": [1]}, search={"points": [{"lr": 0.01}]})
+    ending = sweep.folder / "ended.json"
+    monkeypatch.setattr("tuning.retraining.retrain", dies_with_seed_one)
+    assert run(sweep).failed
+    assert ending.exists()
+    monkeypatch.setattr("tuning.retraining.retrain", looking_for(ending))
+    assert run(sweep, resume=True).ok
+    assert ending.exists()
+
+
+def looking_for(file: Path) -> Any:
+    """Return a retrain that refuses to begin where there is a file."""
+
+    def looking(*arguments: Any) -> Iterator[int | Retrained | Diverged | Paused]:
+        assert not file.exists()
+        yield from retrain(*arguments)
+
+    return looking
 
 
 def dies_with_seed_one(
