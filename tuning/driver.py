@@ -137,15 +137,13 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepRe
     with (
         Progress(console, todo.trials, sweep.train.max_epochs, recorder) as progress,
         Interrupts(progress.warn) as interrupts,
+        neighbour(todo.cpus, todo.gpus, cluster.is_shared()) as ours,
     ):
-        folder, splits = _prepare(todo, progress, overwrite, resume)
+        folder, splits = _prepare(todo, progress, ours, overwrite, resume)
         if resume:
             drop(folder, ENDING)  # of an end with failures, which is none any more
         with saying_how_to_go_on(folder):
-            with (
-                Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking,
-                neighbour(todo.cpus, todo.gpus, cluster.is_shared()) as ours,
-            ):
+            with Tracking(trackers(sweep, folder), todo.trials, recorder, progress.warn) as tracking:
                 _run_left(todo, folder, recorder, own, [progress, tracking], progress, interrupts, ours)
                 ours.wants = 1  # for the retrain, which asks for as much as a trial
                 epochs, trials = recorder.epochs, recorder.trials()
@@ -248,8 +246,13 @@ def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
     return folder
 
 
-def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> tuple[Path, Splits]:
+def _prepare(
+    todo: Plan, progress: Progress, ours: Neighbour, overwrite: bool, resume: bool
+) -> tuple[Path, Splits]:
     """Decode and compute what is not kept yet, then make the folder, unless it is gone on with.
+
+    Args:
+        ours: claims as many trials as nodes compute.
 
     Returns:
         the folder, and the splits of the images that could be decoded.
@@ -263,7 +266,9 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> t
     for recipe in recipes_ahead(todo.trials):
         progress.stage(f"opening what {recipe.arch}'s trials share")
         try:
-            for computed in _on_each_node(todo, recipe):
+            on_nodes = _on_each_node(todo, recipe)
+            ours.wants = len(on_nodes)
+            for computed in on_nodes:
                 for done, total in computed:
                     progress.count("images computed ahead", done, total)
         except RayError as error:
@@ -271,6 +276,7 @@ def _prepare(todo: Plan, progress: Progress, overwrite: bool, resume: bool) -> t
                 f"cannot be computed: {last_line(error)}; lower data.eval_batch_size or free memory and disk"
             )
             raise InputError(f"what {recipe.arch}'s trials share", [problem]) from error
+    ours.wants = 1
     folder = todo.sweep.folder if resume else claim_folder(todo, overwrite)
     with saying_how_to_go_on(folder):
         if not resume:
