@@ -59,7 +59,7 @@ def write_files(
             with renamed(folder / sent.name) as part, part.open("wb") as file:
                 receive(sent, parts, file)
         for name in before - names:
-            (folder / name).unlink(missing_ok=True)
+            (folder / Path(name).name).unlink(missing_ok=True)  # whatever the note says, within the folder
         _note(folder, place, names)
     except GarbledError as error:
         raise InputError(str(folder), [f"{error}; fetch again"]) from error
