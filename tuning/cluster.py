@@ -32,6 +32,7 @@ _ENVIRONMENT = {
 }
 
 LOOPBACK = "127.0.0.1"
+STARTS = 3
 
 _joined = False
 
@@ -60,13 +61,22 @@ def start(address: str | None = None) -> None:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keep what a SIGTERM does, which Ray would set to end the process at once."""
+    """Keep what a SIGTERM does, which Ray sets to end the process at once, even while it starts."""
     ours = signal.getsignal(signal.SIGTERM)
     try:
         yield
+    except SystemExit as end:
+        if end.code == signal.SIGTERM:
+            raise KeyboardInterrupt from end
+        raise
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, ours)
+
+
+def is_started() -> bool:
+    """Return whether this process is connected to a Ray."""
+    return bool(ray.is_initialized())
 
 
 def is_shared() -> bool:
@@ -84,6 +94,24 @@ def _start_here() -> None:
     ray_inside.reread_environment()
     try:
         with ray_inside.on_loopback():
+            _init_patiently(here)
+    finally:
+        if mine:  # what this process starts besides need not know it
+            del os.environ[TOKEN]
+    if ray_inside.node_address() != LOOPBACK:
+        ray.shutdown()
+        problem = f"does not keep to {LOOPBACK} on this machine; install the Ray that upsweep is tested with, of constraints.txt"
+        raise InputError(f"Ray {ray.__version__}", [problem])
+
+
+def _init_patiently(here: Node) -> None:
+    """Start Ray; again where it gave up on itself, as it does after half a minute on a machine that is too busy.
+
+    Raises:
+        InputError: it did so each time.
+    """
+    for _ in range(STARTS):
+        try:
             ray.init(
                 address="local",
                 num_cpus=here.cpus,
@@ -92,13 +120,16 @@ def _start_here() -> None:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-    finally:
-        if mine:  # what this process starts besides need not know it
-            del os.environ[TOKEN]
-    if ray_inside.node_address() != LOOPBACK:
-        ray.shutdown()
-        problem = f"does not keep to {LOOPBACK} on this machine; install the Ray that upsweep is tested with, of constraints.txt"
-        raise InputError(f"Ray {ray.__version__}", [problem])
+            return
+        except Exception as error:  # Ray raises no kind of its own
+            ray.shutdown()
+            if "timed out during startup" not in str(error):
+                raise
+    problem = (
+        f"did not start in its time, {STARTS} times: this machine is too busy (load {os.getloadavg()[0]:.0f} on "
+        f"{here.cpus} cores); try again when it is less so"
+    )
+    raise InputError("Ray", [problem])
 
 
 def on_cluster() -> bool:

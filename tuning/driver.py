@@ -132,6 +132,8 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepRe
         own = checkpoints(
             sweep.folder, [t for t in todo.trials if not recorder.has_ended(t.index)], sweep.place
         )
+    if not cluster.is_started():
+        console.print("starting Ray, which takes some seconds", highlight=False)
     cluster.start()
     todo = plan(sweep, overwrite=overwrite or resume)  # again, by what the cluster really has
     with (

@@ -3,11 +3,17 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
+import pytest
+import ray
 
+from data_utils.errors import InputError
 from tests.few_digits import few_digits
+from tuning.cluster import STARTS, _init_patiently
+from tuning.nodes import this_machine
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,3 +66,37 @@ def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) 
     assert len(tokens) == 1  # Ray's processes know it
     assert not any(token in line for token in tokens for line in lines)
     assert not any(home.iterdir())  # no token in a file
+
+
+def test_a_sigterm_while_ray_starts_is_an_interrupt(images: Path, tmp_path: Path) -> None:
+    """Though Ray sets another handler then."""
+    words = ("run", "experiments/quickstart.yaml", "--set", f"data.root={images}", "--storage", tmp_path)
+    command = [Path(sys.executable).with_name("upsweep"), *map(str, words)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as running:
+        assert running.stdout
+        assert running.stdout.readline() == "starting Ray, which takes some seconds\n"
+        time.sleep(1)
+        running.terminate()
+        _, said = running.communicate(timeout=120)
+    assert (running.returncode, said) == (130, "interrupted\n")
+
+
+def test_a_ray_that_gives_up_on_itself_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few times, and then the machine is said to be too busy; what else goes wrong is no matter of time."""
+    said = ["The current node timed out during startup. This could happen because ..."] * (STARTS + 1)
+
+    def give_up(**_: object) -> None:
+        raise Exception(said.pop())  # as Ray does
+
+    monkeypatch.setattr(ray, "init", give_up)
+    with pytest.raises(
+        InputError, match=r"Ray: did not start in its time, 3 times: this machine is too busy"
+    ):
+        _init_patiently(this_machine())
+    assert len(said) == 1
+    said.append("no such file")
+    with pytest.raises(Exception, match="no such file"):
+        _init_patiently(this_machine())
+    assert len(said) == 1
