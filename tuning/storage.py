@@ -58,7 +58,9 @@ def stored(sweep: Sweep, *, resume: bool, warn: Callable[[str], None]) -> Iterat
         taken.set()
         for mirror in mirrors:
             mirror.abandon()
-        os.kill(os.getpid(), signal.SIGINT)
+        # Started in the background, Python heeds no SIGINT, and without a handler of ours a SIGTERM leaves no word.
+        heeded = callable(signal.getsignal(signal.SIGTERM))
+        os.kill(os.getpid(), signal.SIGTERM if heeded else signal.SIGINT)
 
     with _alone(place, folder), _unless(taken, place), lease(place, lost):
         if (kept := _set_aside(folder)) is not None:

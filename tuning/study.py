@@ -124,8 +124,8 @@ def _run_members(study: Study, console: Console | None) -> StudyResult:
         begun = (member.folder / JOURNAL / SETTINGS).is_file()
         # One that has ended and kept its journal failed in part, which is tried again.
         ending = None if begun else read_ending(member.folder)
-        if ending is None and not nothing_was_run(member.folder):
-            begun = True  # or, where its journal is gone, refused: it is not run again without a word
+        if not begun and ending is None and not nothing_was_run(member.folder):
+            say(f"{title}: runs afresh, since its journal is gone")
         point = _handed(study, member)
         if _tried_another(member, point):
             begun, ending = False, None

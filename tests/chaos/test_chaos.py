@@ -35,7 +35,7 @@ def test_a_node_the_driver_and_a_worker_are_killed(images: Path, whole: Story, t
     kills = [
         Kill(Victim.NODE, Stage.TRIALS, 0.6),
         Kill(Victim.DRIVER, Stage.TRIALS, 0.9),
-        Kill(Victim.WORKER, Stage.RETRAIN, 0.7),
+        Kill(Victim.WORKER, Stage.RETRAIN, 0.3),
     ]
     story = live_through(images, tmp_path / "killed", kills, whole.seconds, Random(0))
     assert story.ended, story.last_words

@@ -110,6 +110,7 @@ def test_what_is_removed_in_a_folder_below_is_so_at_s3(tmp_path: Path, place: st
     assert files_below(place) == ["mark"]
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupt_leaves_the_mark_of_what_did_not_arrive(tmp_path: Path) -> None:
     """The next driver must not drop the only folder that has it."""
     folder = tmp_path / "run"

@@ -187,6 +187,7 @@ def test_two_drivers_of_one_run_are_refused(file: Path, s3: S3Server) -> None:
         pass
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_a_run_that_another_driver_has_taken_is_left_to_it(
     file: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
