@@ -101,7 +101,7 @@ def test_one_that_was_away_for_too_long_stands_back(place: str) -> None:
     """Another has taken the run meanwhile: the first hears of it once, and leaves the other's sign of life alone."""
     mine, lost = under(place, DRIVER), Event()
     with lease(place, lost.set, seconds_between=0.05):
-        others = json.loads(read_bytes(mine)) | {"driver": "another"}
+        others = json.loads(read_bytes(mine)) | {"driver": "f" * 16}  # as long as ours: both write at once here
         while not lost.wait(0.5):  # a beat of its own may have come in between
             write_bytes(mine, json.dumps(others).encode())
         assert json.loads(read_bytes(mine)) == others
