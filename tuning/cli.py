@@ -4,13 +4,15 @@ import shlex
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from data_utils.errors import InputError
 from data_utils.places import is_s3
+from tuning.data_commands import data_app
 from tuning.model_commands import models_app
+from tuning.result_commands import results_app
 from tuning.service_commands import resume_run, service_app, service_of
 from tuning.terminal import INTERRUPTED, heed_signals
 from tuning.terminal import input_errors as _input_errors
@@ -26,8 +28,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data_app = typer.Typer(help="Images: the embedded sample, Caltech-101.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(results_app)
 app.add_typer(models_app)
 app.add_typer(service_app)
 
@@ -54,7 +56,6 @@ SET = Annotated[
 STORAGE = Annotated[
     str | None, typer.Option(help="Folder, or s3://bucket/prefix, for the sweep's, instead of `storage`.")
 ]
-RUNS = Annotated[str, typer.Argument(help="A sweep's folder or s3 address, or one that holds sweeps.")]
 NAME = Annotated[str | None, typer.Option(help="Name of the sweep, instead of the file's `name`.")]
 ADDRESS = Annotated[
     str | None,
@@ -63,52 +64,6 @@ ADDRESS = Annotated[
         help="Head of a Ray cluster to run on, or `auto` for the one that this machine is of, instead of this machine alone.",
     ),
 ]
-
-
-@app.command()
-def resume(
-    run: Annotated[
-        str,
-        typer.Argument(
-            help="The folder, or s3 address, of a sweep that did not end; or a cluster's run by its id.",
-            show_default=False,
-        ),
-    ],
-    address: ADDRESS = None,
-) -> None:
-    """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
-    if service := service_of(run, address):
-        resume_run(run, service)
-    at = ["--address", address] if address else []
-    with _input_errors(shlex.join(["upsweep", "resume", run, *at])):
-        from tuning.unfinished import unfinished
-
-        sweep = unfinished(run)
-        if sweep is None:
-            _console().print(f"{run} has ended; there is nothing to go on with", soft_wrap=True)
-            raise typer.Exit
-        from tuning.driver import run as run_sweep
-
-        result = run_sweep(sweep, resume=True, console=_console(), address=address)
-    _end(result)
-
-
-@app.command()
-def clean(
-    folder: Annotated[
-        str, typer.Argument(help="The folder of a sweep, or its s3 address.", show_default=False)
-    ],
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Even if it has not ended well: it cannot be gone on with after.")
-    ] = False,
-) -> None:
-    """Drop what only a resume needs: journal, checkpoints, shared states, Ray's own; tables and curves stay."""
-    with _input_errors():
-        from tuning.clean import clean as clean_sweep
-
-        run = folder if is_s3(folder) else _sweep_file(Path(folder)).parent
-        freed = clean_sweep(run, anyway=yes)
-    _console().print(f"freed {freed / 1e6:.1f} MB of {folder}", soft_wrap=True, highlight=False)
 
 
 SCALE = Annotated[str | None, typer.Option(help="A smaller version that the study file names.")]
@@ -174,6 +129,34 @@ def study(
 
 
 @app.command()
+def resume(
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="The folder, or s3 address, of a sweep that did not end; or a cluster's run by its id.",
+            show_default=False,
+        ),
+    ],
+    address: ADDRESS = None,
+) -> None:
+    """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
+    if service := service_of(run, address):
+        resume_run(run, service)
+    at = ["--address", address] if address else []
+    with _input_errors(shlex.join(["upsweep", "resume", run, *at])):
+        from tuning.unfinished import unfinished
+
+        sweep = unfinished(run)
+        if sweep is None:
+            _console().print(f"{run} has ended; there is nothing to go on with", soft_wrap=True)
+            raise typer.Exit
+        from tuning.driver import run as run_sweep
+
+        result = run_sweep(sweep, resume=True, console=_console(), address=address)
+    _end(result)
+
+
+@app.command()
 def validate(
     file: FILE,
     scale: SCALE = None,
@@ -207,6 +190,24 @@ def validate(
 
 
 @app.command()
+def clean(
+    folder: Annotated[
+        str, typer.Argument(help="The folder of a sweep, or its s3 address.", show_default=False)
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Even if it has not ended well: it cannot be gone on with after.")
+    ] = False,
+) -> None:
+    """Drop what only a resume needs: journal, checkpoints, shared states, Ray's own; tables and curves stay."""
+    with _input_errors():
+        from tuning.clean import clean as clean_sweep
+
+        run = folder if is_s3(folder) else _sweep_file(Path(folder)).parent
+        freed = clean_sweep(run, anyway=yes)
+    _console().print(f"freed {freed / 1e6:.1f} MB of {folder}", soft_wrap=True, highlight=False)
+
+
+@app.command()
 def token() -> None:
     """Make the token that a cluster asks for, in a file that this user alone can read; it is not shown."""
     with _input_errors():
@@ -223,65 +224,6 @@ def settings() -> None:
     from tuning.settings_page import settings_page
 
     typer.echo(settings_page(), nl=False)
-
-
-@app.command()
-def results(
-    path: RUNS,
-    sweep: Annotated[
-        str | None, typer.Option(metavar="GLOB", help="Only sweeps whose names match, as 'alexnet-*'.")
-    ] = None,
-    sort: Annotated[
-        str | None,
-        typer.Option(metavar="COLUMN", help="Column of trials.parquet to sort by, accuracies from the best."),
-    ] = None,
-    form: Annotated[
-        Literal["table", "csv", "json"],
-        typer.Option("--format", help="The table, or all columns of the trials for other programs."),
-    ] = "table",
-) -> None:
-    """Show the trials and tests of one sweep or several."""
-    from tuning.analysis import best_epochs
-    from tuning.export import sort_trials, to_csv, to_json
-    from tuning.results import load
-    from tuning.scaled import scaled_notes
-    from tuning.summary import running_table, test_table, trials_table
-
-    console = _console()
-    with _input_errors():
-        frames = load(path, sweep)
-        trials = frames.read("trials")
-        if sort is not None:
-            trials = sort_trials(trials, sort)
-        test = frames.test if form == "table" else None
-        running = best_epochs(frames) if form == "table" and not len(trials) else None
-        notes = scaled_notes(path, sweep) if form == "table" else []
-    if form != "table":
-        typer.echo(to_csv(trials) if form == "csv" else to_json(trials), nl=False)
-        return
-    if len(trials):
-        console.print(trials_table(trials))
-    if running is not None:
-        console.print("no trial has ended yet; the best epochs so far:")
-        console.print(running_table(running))
-    if test is not None:
-        console.print()
-        console.print(test_table(test))
-    for note in notes:
-        console.print(note, soft_wrap=True, highlight=False)
-
-
-@app.command()
-def report(
-    path: RUNS,
-    out: Annotated[Path | None, typer.Option(help="HTML file, instead of report.html in the folder.")] = None,
-) -> None:
-    """Write a sweep's report, or an overview of several sweeps, as one HTML file."""
-    with _input_errors():
-        from tuning.local_copy import report_of
-
-        file = report_of(path, out)
-    _console().print(f"wrote {file}", soft_wrap=True, highlight=False)
 
 
 @app.command()
@@ -313,50 +255,6 @@ def bench(
             if out is not None:  # each time, so that what has been measured is not lost
                 write_measures(out, measures)
     console.print(measures_table(measures))
-
-
-@data_app.command()
-def info() -> None:
-    """Show what the cache holds: decoded images, kept features, the sample."""
-    from data_utils.caches import cache_dir, cached
-    from tuning.summary import cache_table
-
-    console = _console()
-    console.print(f"cache: {cache_dir()}", soft_wrap=True, highlight=False)
-    console.print(cache_table(cached()))
-
-
-@data_app.command()
-def clear() -> None:
-    """Drop all that the cache holds; what is needed again is made again."""
-    from data_utils.caches import clear_cache
-
-    with _input_errors():
-        freed = clear_cache()
-    _console().print(f"freed {freed / 1e9:.2f} GB")
-
-
-@data_app.command()
-def sample(folder: Annotated[Path, typer.Argument(help="New folder to write to.")]) -> None:
-    """Write the embedded sample: 1,797 real handwritten digits as JPEGs in Caltech-101's layout."""
-    from data_utils.sample import write_sample
-
-    with _input_errors():
-        write_sample(folder)
-    _console().print(f"wrote {folder}", soft_wrap=True)
-
-
-@data_app.command()
-def fetch(
-    dataset: Annotated[str, typer.Argument(help="Which data set: caltech101.")],
-    folder: Annotated[Path, typer.Argument(help="Folder to put it in.")],
-) -> None:
-    """Fetch a public data set by torchvision's own downloader."""
-    with _input_errors():
-        from data_utils.fetch import fetch_dataset
-
-        root = fetch_dataset(dataset, folder)
-    _console().print(f"data.root: {root}", soft_wrap=True)
 
 
 def main() -> None:
