@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.mlflow_server import MlflowServer
 from tests.s3_server import S3Server
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -62,6 +63,13 @@ def s3() -> Iterator[S3Server]:
         environment.setenv("AWS_REGION", "us-east-1")
         environment.setenv("AWS_ACCESS_KEY_ID", "key-of-a-test")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-a-test")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """Start an MLflow server."""
+    with MlflowServer(tmp_path_factory.mktemp("mlflow") / "server") as server:
         yield server
 
 
