@@ -77,6 +77,13 @@ def write_images(place: Path) -> Path:
     return write_digits(place / "digits", IMAGES)
 
 
+def sweep_file(place: Path, images: Path, period: float = EVERY_EPOCH) -> Path:
+    """Write the sweep's file into a folder, and return it."""
+    file = place / "chaos.yaml"
+    file.write_text(SWEEP.replace("digits", str(images)).replace("PERIOD", f"{period:.6f}"))
+    return file
+
+
 def live_through(
     images: Path,
     place: Path,
@@ -93,13 +100,11 @@ def live_through(
         period: seconds between a trial's checkpoints.
     """
     place.mkdir(parents=True)
-    (place / "chaos.yaml").write_text(SWEEP.replace("digits", str(images)).replace("PERIOD", f"{period:.6f}"))
+    file = sweep_file(place, images, period)
     story, left = Story(place / "runs" / "chaos"), list(kills)
     while not story.ended and len(story.exits) < MOST_ATTEMPTS:
         begun = (story.folder / "sweep.yaml").exists()
-        what = (
-            ["resume", story.folder] if begun else ["run", place / "chaos.yaml", "--storage", place / "runs"]
-        )
+        what = ["resume", story.folder] if begun else ["run", file, "--storage", place / "runs"]
         _attempt(place, list(map(str, what)), story, left, stages, random)
         if story.exits[-1] == 2:
             break  # refused: trying again would be refused again

@@ -7,7 +7,7 @@ import pytest
 from tests.fuzz.cases import run_cases
 from tests.fuzz.kinds import KINDS
 
-CASES = 100
+CASES = 60
 
 
 @pytest.mark.parametrize("name", list(KINDS))

@@ -18,6 +18,11 @@ QUICKSTART = "experiments/quickstart.yaml"
 SHORT = ("--set", "train.max_epochs=1", "--set", "model.hidden=16")
 
 
+def few_images() -> tuple[str, ...]:
+    """Return the settings of a little of the sample, so that an epoch takes no time."""
+    return "--set", f"data.root={few_digits()}", "--set", "data.batch_size=10"
+
+
 def said(done: subprocess.CompletedProcess[str]) -> str:
     """Return what a refused command said; it exits with 2 and shows no traceback."""
     assert done.returncode == 2, done.stdout + done.stderr
@@ -29,10 +34,12 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
 def finished(
     upsweep: Run, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """Run a short quickstart of two trials, one of which diverges; return what it said and its folder."""
+    """Run a short quickstart of two trials on few images, one of which diverges; return what it said and its folder."""
     storage = tmp_path_factory.mktemp("storage")
     points = "search.points=[{lr: 1e25, step_size: 9}, {lr: 0.01, step_size: 9}]"
-    done = upsweep("run", QUICKSTART, *SHORT, "--set", points, "--storage", storage, "--name", "mine")
+    done = upsweep(
+        "run", QUICKSTART, *SHORT, *few_images(), "--set", points, "--storage", storage, "--name", "mine"
+    )
     return done, storage / "mine"
 
 
@@ -99,24 +106,23 @@ def test_an_existing_name_is_refused_unless_overwritten(
 def test_when_every_trial_diverges_it_exits_with_1_and_keeps_the_rows(
     in_process: Run, tmp_path: Path
 ) -> None:
-    """A clear message, no traceback."""
-    few = ("--set", f"data.root={few_digits()}", "--set", "data.batch_size=10")
+    """A clear message, no traceback, and no retrain."""
     points = "search.points=[{lr: 1e25}]"
-    done = in_process("run", QUICKSTART, *SHORT, *few, "--set", points, "--storage", tmp_path)
+    done = in_process("run", QUICKSTART, *SHORT, *few_images(), "--set", points, "--storage", tmp_path)
     assert done.returncode == 1
     assert "no winner: every trial diverged" in done.stdout
     assert "Traceback" not in done.stderr
-    assert {p.name for p in (tmp_path / "quickstart").glob("*.parquet")} == {
-        "epochs.parquet",
-        "trials.parquet",
-    }
+    assert sorted(path.name for path in (tmp_path / "quickstart").iterdir()) == [
+        "ended.json", "epochs.parquet", "ray", "report.html", "sweep.yaml", "trials.parquet",
+    ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("local_ray")
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param(("model.arch=vgg11", "model.hidden=256"), id="vgg11", marks=pytest.mark.slow),
+        pytest.param(("model.arch=vgg11", "model.hidden=256"), id="vgg11"),
         pytest.param(("model.freeze=classifier",), id="classifier"),
     ],
 )
@@ -130,6 +136,18 @@ def test_the_quickstart_with_another_network(tmp_path: Path, images: Path, setti
     ]
     assert run(load_sweep(ROOT / QUICKSTART, [*overrides, *settings])).ok
     assert len(list((tmp_path / "quickstart").glob("*.parquet"))) == 4
+
+
+def test_what_has_ended_is_not_gone_on_with(
+    in_process: Run, finished: tuple[subprocess.CompletedProcess[str], Path]
+) -> None:
+    """Exit 0, and nothing is run."""
+    left = finished[1] / ".journal.part"  # by a kill at the very end
+    left.mkdir()
+    again = in_process("resume", finished[1])
+    assert not left.exists()
+    assert again.returncode == 0
+    assert "has ended; there is nothing to go on with" in again.stdout
 
 
 def test_validate_says_what_would_be_done_and_does_nothing(in_process: Run, tmp_path: Path) -> None:
@@ -208,7 +226,7 @@ def test_images_that_cannot_be_decoded(in_process: Run, tmp_path: Path, images: 
     assert "bee/2.jpg: " in message
     assert "data.on_bad_image=skip" in message
     few = ["train.max_epochs=1", "model.hidden=16", "search.points=[{lr: 0.001}]"]
-    skip = [f"data.root={images}", f"storage={tmp_path}", "data.on_bad_image=skip", *few]
+    skip = [f"data.root={images}", f"storage={tmp_path}", "data.on_bad_image=skip", "retrain=null", *few]
     assert run(load_sweep(ROOT / QUICKSTART, skip)).ok
     skipped = pd.read_parquet(tmp_path / "quickstart" / "skipped.parquet")
     assert skipped["path"].tolist() == ["ant/1.jpg", "bee/2.jpg"]

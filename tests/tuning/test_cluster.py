@@ -18,6 +18,7 @@ from tuning.nodes import this_machine
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) -> None:
     """No process of the command, nor of those that it starts; asked when trials run, so that workers are among them."""
     settings = [

@@ -133,6 +133,7 @@ def test_one_that_fails_for_good_keeps_its_checkpoint_and_its_last_words(tmp_pat
     assert (tmp_path / "ray" / "trial_00000" / "checkpoint_000000").is_dir()
 
 
+@pytest.mark.slow
 def test_bad_input_is_tried_again_once(tmp_path: Path) -> None:
     """Here it is other bad input each time, or it would not fail twice."""
     recorder, calls, said = run_failing(
@@ -146,6 +147,7 @@ def test_bad_input_is_tried_again_once(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_machine_that_differs_costs_no_retry(tmp_path: Path) -> None:
     """And is told of once, however often trials are sent there."""
     fails = {"1": "unlike", "2": "unlike", "3": "raise"}

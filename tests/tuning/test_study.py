@@ -36,7 +36,7 @@ search: {points: [{lr: 1.0e+25}, {lr: 0.01}]}
 STUDY = """name: both
 sweeps:
   - {file: sweep.yaml}
-  - {file: sweep.yaml, name: second, best_point_of: first, set: {train.seed: 1}}
+  - {file: sweep.yaml, name: second, best_point_of: first, set: {train.seed: 1, retrain: null}}
   - {file: sweep.yaml, name: hopeless, set: {search.points: [{lr: 1.0e+25}]}}
   - {file: sweep.yaml, name: orphan, best_point_of: hopeless}
 scales:
@@ -150,7 +150,7 @@ def test_going_on_runs_only_what_is_not_done(study: StudyResult, folder: Path) -
     pd.testing.assert_frame_equal(rows(study), before)
 
 
-@pytest.mark.parametrize("state", ["done", "begun"])
+@pytest.mark.parametrize("state", [pytest.param("done", marks=pytest.mark.slow), "begun"])
 def test_another_winner_is_handed_on_to_what_tried_the_one_before(
     study: StudyResult, tmp_path: Path, state: str
 ) -> None:
