@@ -21,8 +21,9 @@ from filelock import FileLock
 
 from data_utils.caches import cache_dir
 from data_utils.errors import InputError
+from data_utils.file_access import opened, size
 from data_utils.folder import CATEGORIES
-from data_utils.places import is_s3, opened, s3_problem, shown, size
+from data_utils.places import is_s3, s3_problem, shown
 
 logger = logging.getLogger(__name__)
 

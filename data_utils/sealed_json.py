@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_utils.places import read_bytes
+from data_utils.file_access import read_bytes
 
 _DIGEST = "sha256"
 

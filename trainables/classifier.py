@@ -7,7 +7,8 @@ from typing import Any
 from ray import tune
 
 from data_utils.errors import InputError
-from data_utils.places import parent, shown, written
+from data_utils.file_access import written
+from data_utils.places import parent, shown
 from data_utils.sealed_json import read_sealed, sealed
 from trainables.alike import UnlikeMachineError, refuse_unlike
 from trainables.metrics import (

@@ -5,7 +5,8 @@ from pathlib import Path
 import torch
 
 from data_utils.errors import InputError, first_line
-from data_utils.places import fetched, shown
+from data_utils.file_access import fetched
+from data_utils.places import shown
 from trainables.learner import Learner
 from trainables.torch_file import read_torch_file
 

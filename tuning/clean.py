@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from data_utils.errors import InputError
-from data_utils.places import exists, files_below, is_s3, remove, size, under
+from data_utils.file_access import exists, files_below, remove, size
+from data_utils.places import is_s3, under
 from tuning.ending import ENDING, read_ending
 from tuning.frames import RAY_FOLDER
 from tuning.lease import lease

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from data_utils.places import is_s3, matching, shown
+from data_utils.file_access import matching
+from data_utils.places import is_s3, shown
 from tuning.disk import Disk, estimate
 from tuning.plan import Plan
 from tuning.study_file import Study

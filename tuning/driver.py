@@ -12,7 +12,8 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from data_utils.errors import InputError
-from data_utils.places import exists, is_s3, shown, under
+from data_utils.file_access import exists
+from data_utils.places import is_s3, shown, under
 from data_utils.splits import Splits
 from trainables.alike import versions
 from trainables.classifier import ClassifierTrainable

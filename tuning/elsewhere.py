@@ -11,8 +11,9 @@ from pathlib import Path
 import ray
 from ray.exceptions import RayError
 
+from data_utils.file_access import exists, remove, write_bytes
 from data_utils.folder import ImageFolder
-from data_utils.places import exists, is_s3, parent, remove, shown, under, write_bytes
+from data_utils.places import is_s3, parent, shown, under
 from trainables.alike import Alike, of_this_machine, versions
 from tuning.cluster import on_node
 from tuning.nodes import Node, nodes

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from data_utils.errors import InputError
-from data_utils.places import renamed
+from data_utils.file_access import renamed
 from tuning.job_stream import GarbledError, Sent, receive
 
 FETCHED = ".fetched.json"

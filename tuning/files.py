@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_utils.errors import InputError, first_line
-from data_utils.places import PART, matching, remove, renamed
+from data_utils.file_access import PART, matching, remove, renamed
 from tuning.table_rules import check_values
 
 Fields = list[tuple[str, pa.DataType]]

@@ -16,7 +16,8 @@ import pyarrow.parquet as pq
 from pyarrow.fs import LocalFileSystem
 
 from data_utils.errors import InputError, first_line
-from data_utils.places import basename, exists, is_folder, is_s3, opened, shown, under, walk
+from data_utils.file_access import exists, is_folder, opened, walk
+from data_utils.places import basename, is_s3, shown, under
 from tuning.remote import place_given, reading
 from tuning.sweep_file import SWEEP_FILE
 from tuning.table_rules import check_values

@@ -17,7 +17,8 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from data_utils.errors import InputError
-from data_utils.places import PART, is_s3, matching, parent, shown, size, under
+from data_utils.file_access import PART, matching, size
+from data_utils.places import is_s3, parent, shown, under
 from data_utils.sealed_json import read_sealed, sealed
 from trainables.classifier import CHECKPOINT, RESULTS
 from tuning.files import aside, drop

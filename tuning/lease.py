@@ -12,7 +12,8 @@ from threading import Event, Thread
 from typing import Any
 
 from data_utils.errors import InputError
-from data_utils.places import exists, modified, read_bytes, remove, shown, under, write_bytes
+from data_utils.file_access import exists, modified, read_bytes, remove, write_bytes
+from data_utils.places import shown, under
 from tuning.remote import beside, reading
 
 DRIVER = "driver.json"

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from data_utils.errors import InputError, told_of
-from data_utils.places import basename, exists, fetch, files_below, is_s3, send, shown, under
+from data_utils.file_access import exists, fetch, files_below, send
+from data_utils.places import basename, is_s3, shown, under
 from trainables.model_card import MODEL
 from tuning.frames import RAY_FOLDER
 from tuning.lease import DRIVER

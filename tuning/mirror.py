@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from data_utils.caches import unsent_mark
 from data_utils.errors import first_line
-from data_utils.places import files_below, matching, remove, send, shown, under
+from data_utils.file_access import files_below, matching, remove, send
+from data_utils.places import shown, under
 from tuning.lease import DRIVER
 
 RETRY_SECONDS = 2.0

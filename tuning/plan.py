@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from data_utils.archive import is_archive
 from data_utils.caches import cache_dir
 from data_utils.errors import InputError
+from data_utils.file_access import PART, exists, matching
 from data_utils.folder import ImageFolder
-from data_utils.places import PART, exists, is_s3, matching, shown, under
+from data_utils.places import is_s3, shown, under
 from data_utils.prepared import open_folder
 from data_utils.splits import Splits
 from trainables.alike import Alike

@@ -6,18 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from data_utils.errors import InputError, first_line
+from data_utils.file_access import remove, write_bytes
 from data_utils.places import (
     SCHEME,
     basename,
     endpoint_and_region,
     is_s3,
     parent,
-    remove,
     s3_place,
     s3_problem,
     shown,
     under,
-    write_bytes,
 )
 from tuning.disk_full import is_disk_full
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from data_utils.places import basename, exists, is_s3, parent, under, written
+from data_utils.file_access import exists, written
+from data_utils.places import basename, is_s3, parent, under
 from trainables.alike import refuse_unlike, versions
 from trainables.recipe import Recipe
 

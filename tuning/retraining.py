@@ -11,8 +11,8 @@ from ray.exceptions import RayError
 from safetensors.numpy import save_file
 
 from data_utils.errors import InputError
+from data_utils.file_access import remove, write_bytes
 from data_utils.normalization import NORMALIZATIONS
-from data_utils.places import remove, write_bytes
 from trainables.alike import UnlikeMachineError
 from trainables.model_card import CARD, MODEL, digest
 from tuning import cluster

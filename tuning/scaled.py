@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from data_utils.places import basename, exists, fetched, is_s3, parent, under
+from data_utils.file_access import exists, fetched
+from data_utils.places import basename, is_s3, parent, under
 from tuning.frames import find_tables, relative
 from tuning.remote import place_given
 from tuning.results import TABLES

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from data_utils.places import exists, is_s3, under, write_bytes
+from data_utils.file_access import exists, write_bytes
+from data_utils.places import is_s3, under
 from data_utils.sealed_json import sealed
 from trainables.recipe import Recipe
 from trainables.schedule import stepped_lr

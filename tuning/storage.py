@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 
 from data_utils.caches import UNSENT, lock_of, unsent_mark
 from data_utils.errors import InputError, told_of
-from data_utils.places import exists, files_below, is_s3, shown, under
+from data_utils.file_access import exists, files_below
+from data_utils.places import is_s3, shown, under
 from tuning.broken_off import saying_how_to_go_on
 from tuning.config import Sweep
 from tuning.disk_full import is_disk_full

@@ -10,7 +10,8 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from data_utils.errors import first_line
-from data_utils.places import exists, is_s3, matching, opened, under
+from data_utils.file_access import exists, matching, opened
+from data_utils.places import is_s3, under
 from tuning.files import drop
 from tuning.frames import RAY_FOLDER, RESUMED
 from tuning.interrupts import Interrupts

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from data_utils.errors import InputError, told_of
-from data_utils.places import basename, endpoint_and_region, exists, fetched, is_s3, parent, shown, under
+from data_utils.file_access import exists, fetched
+from data_utils.places import basename, endpoint_and_region, is_s3, parent, shown, under
 from tuning.config import Sweep, load_sweep
 from tuning.ending import ENDING, read_ending
 from tuning.files import drop_parts

@@ -18,7 +18,8 @@ import pytest
 from data_utils.archive import archive_folder, archive_problem, fetched_archive
 from data_utils.caches import cached, clear_cache
 from data_utils.errors import InputError
-from data_utils.places import s3_place, send
+from data_utils.file_access import send
+from data_utils.places import s3_place
 from data_utils.prepared import open_folder
 from tests.s3_server import S3Server
 

@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from data_utils.places import opened, read_bytes, s3_place, write_bytes
+from data_utils.file_access import opened, read_bytes, write_bytes
+from data_utils.places import s3_place
 from data_utils.s3 import PatientS3
 from tests.s3_server import S3Server
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from data_utils.errors import InputError
-from data_utils.places import files_below, s3_place, send, under
+from data_utils.file_access import files_below, send
+from data_utils.places import s3_place, under
 from data_utils.sealed_json import sealed
 from tests.conftest import Run
 from tests.s3_server import S3Server

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from data_utils.places import s3_place, under, write_bytes
+from data_utils.file_access import write_bytes
+from data_utils.places import s3_place, under
 from tests.s3_server import S3Server
 
 SWEEP = """name: small

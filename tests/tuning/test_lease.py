@@ -11,7 +11,8 @@ from threading import Event
 import pytest
 
 from data_utils.errors import InputError
-from data_utils.places import exists, modified, read_bytes, remove, s3_place, under, write_bytes
+from data_utils.file_access import exists, modified, read_bytes, remove, write_bytes
+from data_utils.places import s3_place, under
 from tests.s3_server import S3Server
 from tuning.lease import DRIVER, lease
 
@@ -101,7 +102,7 @@ def test_one_that_was_away_for_too_long_stands_back(place: str) -> None:
     """Another has taken the run meanwhile: the first hears of it once, and leaves the other's sign of life alone."""
     mine, lost = under(place, DRIVER), Event()
     with lease(place, lost.set, seconds_between=0.05):
-        others = json.loads(read_bytes(mine)) | {"driver": "f" * 16}  # as long as ours: both write at once here
+        others = json.loads(read_bytes(mine)) | {"driver": "f" * 16}  # of one length: both may write at once
         while not lost.wait(0.5):  # a beat of its own may have come in between
             write_bytes(mine, json.dumps(others).encode())
         assert json.loads(read_bytes(mine)) == others

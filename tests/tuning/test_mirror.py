@@ -9,7 +9,8 @@ from threading import Thread, Timer
 import pytest
 
 from data_utils.caches import unsent_mark
-from data_utils.places import exists, files_below, read_bytes, s3_place, under, write_bytes
+from data_utils.file_access import exists, files_below, read_bytes, write_bytes
+from data_utils.places import s3_place, under
 from tests.s3_server import S3Server
 from tuning.files import aside, drop, watched
 from tuning.lease import DRIVER

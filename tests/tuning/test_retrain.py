@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_utils.file_access import remove, write_bytes
 from data_utils.folder import ImageFolder
-from data_utils.places import remove, s3_place, under, write_bytes
+from data_utils.places import s3_place, under
 from tests.few_digits import few_digits
 from tests.s3_server import S3Server
 from tests.trainables.test_classifier import RECIPE

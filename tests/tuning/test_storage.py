@@ -16,7 +16,8 @@ import pytest
 
 from data_utils.caches import cached, unsent_mark, working_folder
 from data_utils.errors import InputError
-from data_utils.places import exists, files_below, is_folder, read_bytes, s3_place, under, write_bytes
+from data_utils.file_access import exists, files_below, is_folder, read_bytes, write_bytes
+from data_utils.places import s3_place, under
 from tests.conftest import Run
 from tests.few_digits import few_digits
 from tests.s3_server import S3Server
