@@ -18,7 +18,7 @@ from tuning.results import STUDY, load, over_seeds
 from tuning.scale import shown
 from tuning.space import trial_specs
 from tuning.study_file import Figure, Member, Study
-from tuning.sweep_file import SWEEP_FILE
+from tuning.sweep_file import SWEEP_FILE, read_sweep_file
 from tuning.wording import percent
 
 FIELDS = [
@@ -61,6 +61,8 @@ _ELSEWHERE = (
     "search",
 )
 """Settings that say where and how a sweep runs, not what it computes; points are compared by run."""
+_MUST = ("data", "data.root", "model", "model.arch", "search", "search.points", "search.grid")
+"""Settings without which there is no sweep, but for its name."""
 
 
 def write_study(study: Study) -> None:
@@ -102,6 +104,7 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
             "why": _said(row["stop_reason"]),
             f"{ours}: test": _tested(row),
             "test, 95 % interval (Wilson)": _from_to(row["test_low"], row["test_high"]),
+            f"{ours}: mean per class": _share(row["test_mean_class_accuracy"]),
         }
         for row in rows.to_dict("records")
     )
@@ -165,18 +168,40 @@ def _ours(
 def _trial(trials: pd.DataFrame, point: Mapping[str, Any]) -> int | None:
     """Return the trial that has these hyperparameters."""
     for row in trials.to_dict("records"):
-        if all(row[column(name)] == value for name, value in point.items()):
+        if all(_is(row[column(name)], value) for name, value in point.items()):
             return int(row["trial"])
     return None
 
 
+def _is(found: Any, value: Any) -> bool:
+    return bool(pd.isna(found)) if value is None else bool(found == value)
+
+
 def _differs(member: Member) -> str:
     """Return in what a sweep that ran differs from its file and from what makes it this sweep."""
-    meant = _resolved(load_sweep(member.file, member.own))
+    meant = _resolved(load_sweep(member.file, _needed(member) + member.own, {"name": member.name}))
     changes = differences(meant, _resolved(load_sweep(member.folder / SWEEP_FILE)))
     return as_text(
         {key: change for key, change in changes.items() if not any(_is_in(key, name) for name in _ELSEWHERE)}
     )
+
+
+def _needed(member: Member) -> list[str]:
+    """Return the overrides of all sweeps that give what a sweep must have and its file lacks: no difference to the file."""
+    values = read_sweep_file(member.file).values
+    return [
+        one
+        for one in member.general
+        if (key := one.partition("=")[0].strip()) in _MUST and not _has(values, key)
+    ]
+
+
+def _has(values: Any, key: str) -> bool:
+    for part in key.split("."):
+        if not isinstance(values, Mapping) or part not in values:
+            return False
+        values = values[part]
+    return True
 
 
 def _resolved(sweep: Sweep) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from tuning.scaled import scale_of, scaled, scaled_notes
 from tuning.space import trial_specs
 from tuning.study_file import Figure, Study, load_study
 from tuning.study_table import readable, write_study
+from tuning.wording import percent
 
 SWEEP = """name: first
 data: {root: sample}
@@ -35,15 +36,19 @@ figures:
 """
 
 
-def ended(folder: Path, tested: int) -> Study:
-    """Return a study whose sweep has ended with trial 1 as its winner and a test of trial `tested`."""
-    (folder / "sweep.yaml").write_text(SWEEP)
+def ended(folder: Path, tested: int, file: str = SWEEP, *overrides: str) -> Study:
+    """Return a study whose sweep has ended with trial 1 as its winner and a test of trial `tested`.
+
+    Args:
+        file: what the sweep's file holds; with the overrides of the command it is `SWEEP`.
+    """
+    (folder / "sweep.yaml").write_text(file)
     (folder / "study.yaml").write_text(STUDY)
-    study = load_study(folder / "study.yaml", given={"storage": str(folder)})
+    study = load_study(folder / "study.yaml", list(overrides), given={"storage": str(folder)})
     (member,) = study.members
     member.folder.mkdir(parents=True)
     (member.folder / "sweep.yaml").write_text(SWEEP)
-    sweep = load_sweep(folder / "sweep.yaml")
+    sweep = load_sweep(member.folder / "sweep.yaml")
     specs = trial_specs(sweep)
     rows = [
         trial_row(spec, epochs, sweep="first", stop=sweep.stop, max_epochs=2, worker=None, error=None)
@@ -71,6 +76,28 @@ def test_a_figures_trial_is_found_by_its_seed_too(tmp_path: Path) -> None:
     assert pd.isna(rows["seed 1"]["test_accuracy"])
 
 
+def test_a_figures_trial_is_found_by_a_null_too(tmp_path: Path) -> None:
+    """Which Parquet gives back as no number."""
+    study = ended(tmp_path, tested=1)
+    point = {"seed": 1, "freeze": None}
+    rows = table(replace(study, figures=[Figure(run="seed 1", sweep="first", point=point)]))
+    assert rows["seed 1"]["trial"] == 0
+
+
+def test_what_the_file_lacks_and_the_command_gives_is_no_difference(tmp_path: Path) -> None:
+    """The table of such a study is written; what the file holds, or could do without, is one."""
+    lacking = SWEEP.replace("data: {root: sample}\n", "").replace("max_epochs: 2", "max_epochs: 9")
+    study = ended(tmp_path, 1, lacking, "data.root=sample", "train.max_epochs=2")
+    assert {row["differs"] for row in table(study).values()} == {"train.max_epochs 9 -> 2"}
+
+
+def test_a_sweep_may_get_its_name_from_the_study(tmp_path: Path) -> None:
+    """Its file then needs none."""
+    study = ended(tmp_path, tested=1)
+    (tmp_path / "sweep.yaml").write_text(SWEEP.replace("name: first\n", ""))
+    assert {row["differs"] for row in table(study).values()} == {""}
+
+
 def test_a_winner_that_is_no_figures_has_a_row_of_its_own(tmp_path: Path) -> None:
     """With the test, which otherwise the table would not have; without a winner there is none to add."""
     study = replace(
@@ -95,6 +122,7 @@ def test_the_table_shows_pair_reason_and_intervals(tmp_path: Path) -> None:
     assert shown["ours: pair"] == "0.1, 30"
     assert shown["validation, 95 % interval (Wilson)"] == "15.00 % to 85.00 %"
     assert shown["test, 95 % interval (Wilson)"] == "9.45 % to 90.55 %"
+    assert shown["ours: mean per class"] == percent(RETRAINED.mean_class_accuracy)
     assert shown["why"] == "2 epochs done, as many as there were to do"
 
 
