@@ -42,9 +42,7 @@ def features(
 ) -> None:
     """Write what a layer gives for each image: path, label and the numbers, flattened, as Parquet."""
     with input_errors(), _counting() as progress:
-        _check_place(out)
-        if out.exists() and not overwrite:
-            raise InputError(str(out), ["is there already; name another with --out, or give --overwrite"])
+        _check_place(out, overwrite)
         trained = _open(model, arch)
         from data_utils.pixel_store import PixelStore
         from data_utils.prepared import open_folder, refuse_bad
@@ -110,11 +108,12 @@ def evaluate(
     run: RUN,
     data: Annotated[str, typer.Option(help="Folder of one folder of images a class, or `sample`.")],
     out: Annotated[Path | None, typer.Option(help="Parquet file for the prediction of each image.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace that file if it is there.")] = False,
 ) -> None:
     """Test a model on other images of its classes; classes without images are left out."""
     with input_errors(), _counting() as progress:
         if out is not None:
-            _check_place(out)
+            _check_place(out, overwrite)
         trained = _open_run(run)
         from trainables.trained import evaluate as evaluate_on
         from tuning.local_copy import name_of
@@ -204,12 +203,14 @@ def _counting() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
         yield bar
 
 
-def _check_place(out: Path) -> None:
-    """Raise InputError, before anything is computed, for a file that could not be written."""
+def _check_place(out: Path, overwrite: bool) -> None:
+    """Raise InputError, before anything is computed, for a file that could not be written, or is there and stays."""
     import os
 
     if out.is_dir() or not os.access(out.absolute().parent, os.W_OK | os.X_OK):
         raise InputError(str(out), ["cannot be written; name another file with --out"])
+    if out.exists() and not overwrite:
+        raise InputError(str(out), ["is there already; name another with --out, or give --overwrite"])
 
 
 @contextmanager

@@ -92,7 +92,10 @@ def test_evaluate_on_the_sweeps_own_test_images_gives_its_test(
 ) -> None:
     """Accuracies to the bit, and each prediction as `predictions.parquet` has it."""
     out = tmp_path / "p.parquet"
-    done = upsweep("evaluate", folder, "--data", tested, "--out", out)
+    out.touch()
+    arguments = "evaluate", folder, "--data", tested, "--out", out
+    assert "is there already; name another with --out, or give --overwrite" in refused(*arguments)
+    done = upsweep(*arguments, "--overwrite")
     assert done.exit_code == 0, done.output
     (test,) = pd.read_parquet(folder / "test.parquet").to_dict("records")
     said = {line[:15].strip(): line[16:].strip() for line in done.stdout.splitlines()}
