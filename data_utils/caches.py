@@ -5,6 +5,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -99,8 +100,12 @@ def cached() -> list[CachedFile]:
     files += [("archive", path) for path in root.glob("archives/*") if _is_fetched(path)]
     files += [("sample", path) for path in root.glob("sample-*") if path.is_dir()]
     files += [("working", path) for path in root.glob("working/*/*") if _is_left(path)]
-    files += [("left over", path) for pattern in ("*/.*.part", "bench-*") for path in root.glob(pattern)]
-    entries = [CachedFile(kind, path, _bytes(path), path.stat().st_mtime) for kind, path in files]
+    files += [("left over", path) for path in root.glob("*/.*.part") if not _is_being_written(path)]
+    files += [("left over", path) for path in root.glob("bench-*")]
+    entries = []
+    for kind, path in files:
+        with suppress(FileNotFoundError):  # what has been removed, or got its name, meanwhile
+            entries.append(CachedFile(kind, path, _bytes(path), path.stat().st_mtime))
     return sorted(entries, key=lambda entry: -entry.bytes)
 
 
@@ -118,7 +123,7 @@ def clear_cache() -> int:
             if entry.path.is_dir():
                 shutil.rmtree(entry.path)
             else:
-                entry.path.unlink()
+                entry.path.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(str(cache_dir()), [f"cannot be cleared: {error}"]) from error
     return sum(entry.bytes for entry in entries)
@@ -131,6 +136,17 @@ def _is_left(folder: Path) -> bool:
             return folder.is_dir() and UNSENT not in folder.name and not unsent_mark(folder).exists()
     except Timeout:
         return False
+
+
+def _is_being_written(part: Path) -> bool:
+    """Return whether a process holds a lock in the folder of a file that is not whole, as whoever writes there does."""
+    for lock in part.parent.glob("*.lock"):
+        try:
+            with FileLock(lock, timeout=0):
+                pass
+        except Timeout:
+            return True
+    return False
 
 
 def _is_fetched(path: Path) -> bool:

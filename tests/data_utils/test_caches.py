@@ -59,6 +59,18 @@ def test_one_that_fails_does_not_disturb_one_that_writes(tmp_path: Path) -> None
     assert results == ["slow.", "slow."]
 
 
+def test_what_a_process_writes_is_not_left_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it holds its lock; clearing the cache meanwhile leaves it alone."""
+    monkeypatch.setenv("UPSWEEP_CACHE", str(tmp_path))
+
+    def write(aside: Path) -> None:
+        aside.write_text("one.")
+        assert cached() == []
+        assert clear_cache() == 0
+
+    assert kept(tmp_path / "pixels" / "x.arrow", read, write) == read(tmp_path / "pixels" / "x.arrow")
+
+
 def test_what_a_killed_process_left_is_shown_cleared_and_swept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
