@@ -1,5 +1,6 @@
 """A cluster's runs, as its list of jobs tells of them: a run is the job that began it, and those that went on with it."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -131,7 +132,9 @@ def find(runs: Sequence[Run], name: str) -> Run:
     if "/" in name:
         storage, _, last = name.rstrip("/").rpartition("/")
         known = [run for run in runs if run.place == f"{storage}/{last}"]
-        return known[-1] if known else Run(last, last, storage, "", [])
+        # Two people's sweeps of one name are two runs.
+        digest = hashlib.sha256(f"{storage}/{last}".encode()).hexdigest()[:6]
+        return known[-1] if known else Run(f"{last}-{digest}", last, storage, "", [])
     hint = near(name, [run.id for run in runs]) if runs else "there are none yet"
     raise InputError(
         name,

@@ -71,12 +71,22 @@ class Story:
             ("no token", "none", "needs the cluster's token"),
             ("a wrong token", "wrong", "does not take this token"),
         ]
+        quickstart = ROOT / "experiments" / "quickstart.yaml"
+        commands: list[list[str | Path]] = [
+            ["list"],
+            ["submit", quickstart],
+            ["fetch", "a-run", self._folder / "none"],
+        ]
+        commands += [[command, "a-run"] for command in ("status", "logs", "stop", "resume")]
         for name, file, why in cases:
-            done = self._client("list", RAY_AUTH_TOKEN_PATH=str(self._folder / file))
-            said = done.stderr.strip()
-            if done.returncode != 2 or why not in said or "Traceback" in done.stdout + said:
-                self._problems.append(f"with {name} the client exits with {done.returncode}: {said}")
-            self._tell(f"with {name}: exit {done.returncode}: {said}")
+            for command in commands:
+                done = self._client(*command, RAY_AUTH_TOKEN_PATH=str(self._folder / file))
+                said = done.stderr.strip()
+                if done.returncode != 2 or why not in said or "Traceback" in done.stdout + said:
+                    self._problems.append(f"{command[0]} with {name} exits with {done.returncode}: {said}")
+            self._tell(
+                f"with {name}: each of {len(commands)} commands is refused; the last: exit {done.returncode}: {said}"
+            )
 
     def _submit(self) -> str:
         quickstart = ROOT / "experiments" / "quickstart.yaml"

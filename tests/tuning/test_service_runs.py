@@ -26,3 +26,4 @@ def test_a_run_is_its_jobs() -> None:
 def test_a_run_that_the_head_has_forgotten_is_known_by_its_place() -> None:
     """And is where the head's own environment says."""
     assert find([], "/shared/runs/small").arguments == ["/shared/runs/small", "--endpoint=", "--region="]
+    assert len({find([], f"/shared/{who}/small").id for who in ("ann", "ann", "bob")}) == 2
