@@ -103,7 +103,7 @@ def replay_up(
     `stop.up: null`, or ask for less patience than they were recorded with.
 
     Columns: `folder`, if the epochs have it, `sweep, trial`; the parameters; `epochs_run` as recorded; `stop_epoch`, null if the rule does not fire;
-    `epochs_saved`, those after it; `best_val_accuracy` until then; `accuracy_lost` against the best recorded, null if
+    `epochs_saved`, those after it on this curve, so that epochs which trials share count for each; `best_val_accuracy` until then; `accuracy_lost` against the best recorded, null if
     there was none until then.
 
     Raises:

@@ -1,6 +1,7 @@
 """What leads a sweep's report, and what it rests on: the result, what is missing, seeds and versions."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from tuning.hyperparameters import label, varied
 from tuning.intervals import wilson
 from tuning.report_bars import interval_said
 from tuning.report_table import Cell, Table, number, share, text
-from tuning.report_trials import winner
+from tuning.report_trials import RUNNING, winner
 from tuning.results import over_seeds
 from tuning.scale import shown
 from tuning.scaled import scaled
@@ -33,9 +34,9 @@ def sweep_name(frames: Frames, folder: Path) -> str:
     return str(tables[0]["sweep"].iloc[0]) if tables else folder.resolve().name
 
 
-def lead(frames: Frames, *, ended: bool = True) -> str:
-    """Return the result in a sentence or two, of a sweep that has ended or not."""
-    best = winner(frames.trials) if frames.trials is not None else None
+def lead(frames: Frames, running: Sequence[dict[Any, Any]] = (), *, ended: bool = True) -> str:
+    """Return the result in a sentence or two, of a sweep that has ended or of which some trials run."""
+    best = winner(frames.trials, running)
     parts = []
     if best:
         parts.append(
@@ -52,13 +53,14 @@ def lead(frames: Frames, *, ended: bool = True) -> str:
     return " ".join(parts) or ("There is no winner." if ended else "There is no winner yet.")
 
 
-def tiles(frames: Frames) -> list[Tile]:
+def tiles(frames: Frames, running: Sequence[dict[Any, Any]] = ()) -> list[Tile]:
     """Return the numbers of the test, then that of validation, as far as there are any."""
     found = [] if frames.test is None else _test_tiles(frames.test, tested_images(frames))
-    if frames.trials is not None and (best := winner(frames.trials)):
-        names = varied(frames.trials)
+    if best := winner(frames.trials, running):
+        names = [] if frames.trials is None or best["outcome"] == RUNNING else varied(frames.trials)
         point = ", ".join(f"{label(name)} {shown(best[name]) or 'none'}" for name in names)
         note = f"trial {best['trial']}" + (f": {point}" if point else "")
+        note += ", which runs" if best["outcome"] == RUNNING else ""
         found.append(Tile("best validation accuracy", percent(best["best_val_accuracy"]), note))
     return found
 

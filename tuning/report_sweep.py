@@ -6,8 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from trainables.metrics import VAL_ACCURACY
-from tuning.analysis import best_epochs
 from tuning.confusion import class_accuracies, confused_pairs
 from tuning.ending import read_ending
 from tuning.hyperparameters import varied
@@ -20,11 +18,10 @@ from tuning.report_style import Plot, Style, styles
 from tuning.report_summary import Tile, facts_table, lead, notes, seeds_table, sweep_name, tiles
 from tuning.report_table import Table
 from tuning.report_time import time_plot
-from tuning.report_trials import Key, end_keys, own_test, ranked, running_keys, trial_keys, trials_table
+from tuning.report_trials import Key, end_keys, own_test, ranked, still_running, trial_keys, trials_table
 from tuning.results import load
 from tuning.sweep_file import SWEEP_FILE, read_sweep_file
 from tuning.thumbnails import thumbnails
-from tuning.winning import rank
 
 PAIRS, EXAMPLES = 12, 4
 """Most confused pairs, and images of each, at most."""
@@ -74,17 +71,18 @@ def sweep_page(folder: Path) -> SweepPage:
     file = folder / SWEEP_FILE
     settings = read_sweep_file(file).values if file.is_file() else {}
     parts: dict[str, Any] = {}
+    running = [] if ended or frames.epochs is None else still_running(frames)
     if frames.trials is not None:
-        parts |= _trial_parts(frames.trials, frames.epochs)
+        parts |= _trial_parts(frames.trials, frames.epochs, running)
     elif frames.epochs is not None:
-        parts |= _running_parts(frames.epochs, best_epochs(frames), frames.read("trials"))
+        parts |= _running_parts(frames.epochs, frames.read("trials"), running)
     if frames.predictions is not None:
         parts |= _class_parts(frames.predictions, settings)
     return SweepPage(
         name=sweep_name(frames, folder),
-        lead=lead(frames, ended=ended),
+        lead=lead(frames, running, ended=ended),
         notes=notes(frames, settings, ended=ended),
-        tiles=tiles(frames),
+        tiles=tiles(frames, running),
         seeds=seeds_table(frames),
         facts=facts_table(frames, ending),
         settings=file.read_text(encoding="utf-8") if settings else "",
@@ -92,13 +90,14 @@ def sweep_page(folder: Path) -> SweepPage:
     )
 
 
-def _trial_parts(trials: pd.DataFrame, epochs: pd.DataFrame | None) -> dict[str, Any]:
-    order = ranked(trials)
-    looks: dict[int, Style] = styles(order)
+def _trial_parts(
+    trials: pd.DataFrame, epochs: pd.DataFrame | None, running: list[dict[Any, Any]]
+) -> dict[str, Any]:
+    looks: dict[int, Style] = styles(ranked(trials, running))
     names = varied(trials)
     found = importance(trials[names], trials["best_val_accuracy"]) if names else None
     return {
-        "keys": trial_keys(trials, looks, names),
+        "keys": trial_keys(trials, looks, names, running),
         "ends": end_keys(trials),
         "curves": curves(epochs, trials, looks) if epochs is not None else [],
         "curves_table": curves_table(epochs) if epochs is not None else None,
@@ -110,14 +109,13 @@ def _trial_parts(trials: pd.DataFrame, epochs: pd.DataFrame | None) -> dict[str,
     }
 
 
-def _running_parts(epochs: pd.DataFrame, best: pd.DataFrame, none_ended: pd.DataFrame) -> dict[str, Any]:
+def _running_parts(
+    epochs: pd.DataFrame, none_ended: pd.DataFrame, running: list[dict[Any, Any]]
+) -> dict[str, Any]:
     """Return the curves of a sweep of which no trial has ended."""
-    ordered = sorted(
-        best.to_dict("records"), key=lambda row: rank(row[VAL_ACCURACY], row["epoch"], row["trial"])
-    )
-    looks = styles([int(row["trial"]) for row in ordered])
+    looks = styles(ranked(none_ended, running))
     return {
-        "keys": running_keys(ordered, looks, epochs["trial"].nunique()),
+        "keys": trial_keys(none_ended, looks, [], running),
         "curves": curves(epochs, none_ended, looks),
         "curves_table": curves_table(epochs),
     }

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from trainables.metrics import VAL_ACCURACY
+from tuning.analysis import best_epochs
 from tuning.frames import Frames
 from tuning.hyperparameters import label
 from tuning.report_style import ENDS, OTHERS, Style
@@ -21,6 +23,8 @@ END_NAMES = {
     "stopped_scheduler": "ended from outside",
     "errored": "failed",
 }
+RUNNING = "running"
+"""What stands for an outcome where there is none yet."""
 
 
 class Key(NamedTuple):
@@ -33,47 +37,61 @@ class Key(NamedTuple):
     note: str
 
 
-def ranked(trials: pd.DataFrame) -> list[int]:
+def still_running(frames: Frames) -> list[dict[Any, Any]]:
+    """Return the trials of a sweep that has not ended which have epochs and no row yet, as far as their rows are known."""
+    best = best_epochs(frames)
+    ended = set(frames.read("trials", columns=["trial"])["trial"])
+    return [
+        {
+            "trial": row["trial"],
+            "outcome": RUNNING,
+            "best_val_accuracy": row[VAL_ACCURACY],
+            "best_epoch": row["epoch"],
+        }
+        for row in best.to_dict("records")
+        if row["trial"] not in ended
+    ]
+
+
+def ranked(trials: pd.DataFrame, running: Sequence[dict[Any, Any]] = ()) -> list[int]:
     """Return the trials from the winner down, as `tuning.selection.pick` has it; diverged ones and those without
     an accuracy come last."""
-    rows = trials.to_dict("records")
+    rows = [*trials.to_dict("records"), *running]
     return [int(row["trial"]) for row in sorted(rows, key=_rank)]
 
 
-def winner(trials: pd.DataFrame) -> dict[Any, Any] | None:
+def winner(trials: pd.DataFrame | None, running: Sequence[dict[Any, Any]] = ()) -> dict[Any, Any] | None:
     """Return the row of the best trial that did not diverge, or None without any."""
-    row = min(trials.to_dict("records"), key=_rank)
-    return row if can_win(row["outcome"], row["best_val_accuracy"]) else None
+    rows = [*([] if trials is None else trials.to_dict("records")), *running]
+    row = min(rows, key=_rank, default=None)
+    return row if row and can_win(row["outcome"], row["best_val_accuracy"]) else None
 
 
 def own_test(frames: Frames) -> Frames:
-    """Return a sweep's tables, less a test of another trial than its winner.
+    """Return a sweep's tables, less a test of another trial than its winner, or of as many epochs as were its best before.
 
     Such a one stands until the winner's is there: of a resume that picked another, and has not retrained it or failed to.
     """
-    best = None if frames.trials is None else winner(frames.trials)
-    if best is None or frames.test is None or (frames.test["trial"] == best["trial"]).all():
+    best = winner(frames.trials)
+    if best is None or frames.test is None:
+        return frames
+    if ((frames.test["trial"] == best["trial"]) & (frames.test["epochs"] == best["best_epoch"])).all():
         return frames
     return frames.without("test", "predictions")
 
 
-def trial_keys(trials: pd.DataFrame, styles: dict[int, Style], names: Sequence[str]) -> list[Key]:
+def trial_keys(
+    trials: pd.DataFrame,
+    styles: dict[int, Style],
+    names: Sequence[str],
+    running: Sequence[dict[Any, Any]] = (),
+) -> list[Key]:
     """Return a key for each trial with a style of its own, and one for all others."""
     notes = {int(row["trial"]): _note(row, names) for row in trials.to_dict("records")}
-    return _keys(notes, styles, len(notes))
-
-
-def running_keys(best: Sequence[dict[Any, Any]], styles: dict[int, Style], count: int) -> list[Key]:
-    """Return the same of trials of which none has ended, by their best epochs; `count` is of all trials."""
-    notes = {
-        int(row["trial"]): f"{percent(row['val_accuracy'])} at epoch {row['epoch']}, runs" for row in best
-    }
-    return _keys(notes, styles, count)
-
-
-def _keys(notes: dict[int, str], styles: dict[int, Style], count: int) -> list[Key]:
+    for row in running:
+        notes[int(row["trial"])] = f"{percent(row['best_val_accuracy'])} at epoch {row['best_epoch']}, runs"
     keys = [Key(str(trial), style, f"trial {trial}", notes[trial]) for trial, style in styles.items()]
-    if rest := count - len(styles):
+    if rest := len(notes) - len(styles):
         keys.append(Key("others", OTHERS, counted(rest, "other trial"), "all in gray; hover to tell which"))
     return keys
 

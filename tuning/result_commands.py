@@ -32,7 +32,7 @@ def results(
     from tuning.export import sort_trials, to_csv, to_json
     from tuning.results import load
     from tuning.scaled import scaled_notes
-    from tuning.summary import running_table, test_table, trials_table
+    from tuning.summary import running_table, running_trials, test_table, trials_table
 
     console = output()
     with input_errors():
@@ -41,15 +41,17 @@ def results(
         if sort is not None:
             trials = sort_trials(trials, sort)
         test = frames.test if form == "table" else None
-        running = best_epochs(frames) if form == "table" and not len(trials) else None
+        # Of one sweep, since the epochs of a thousand take seconds to read.
+        one = not len(trials) or trials["folder"].nunique() == 1
+        running = running_trials(best_epochs(frames), trials) if form == "table" and one else None
         notes = scaled_notes(path, sweep) if form == "table" else []
     if form != "table":
         typer.echo(to_csv(trials) if form == "csv" else to_json(trials), nl=False)
         return
     if len(trials):
         console.print(trials_table(trials))
-    if running is not None:
-        console.print("no trial has ended yet; the best epochs so far:")
+    if running is not None and len(running):
+        console.print("trials that have not ended, and their best epochs so far:")
         console.print(running_table(running))
     if test is not None:
         console.print()

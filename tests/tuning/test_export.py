@@ -109,11 +109,25 @@ def test_the_command_shows_a_sorted_table(upsweep: Run, runs: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+def test_a_trial_that_runs_is_shown_beside_those_that_have_ended(in_process: Run, tmp_path: Path) -> None:
+    """Which may be worse."""
+    curves = [curve(0, 0.25), curve(1, 0.5, 0.75)]
+    write_epochs(tmp_path, [row for rows in curves for row in rows])
+    row = trial_row(
+        specs(1)[0], curves[0], sweep="s", stop=StopSettings(), max_epochs=1, worker=None, error=None
+    )
+    write_trials(tmp_path, [row])
+    shown = in_process("results", tmp_path).stdout.splitlines()
+    (headed,) = [place for place, line in enumerate(shown) if line.startswith("trials that have not ended")]
+    assert shown[headed + 2 :] == [shown[headed + 2]]
+    assert shown[headed + 2].split() == ["1", "75.00", "%", "2"]
+
+
 def test_a_running_sweep_has_no_trials_to_give_yet(upsweep: Run, tmp_path: Path) -> None:
     """An empty list is JSON, too; the table is of the best epochs so far."""
     write_epochs(tmp_path, curve(0, 0.5, 0.25))
     shown = upsweep("results", tmp_path).stdout.splitlines()
-    assert shown[0] == "no trial has ended yet; the best epochs so far:"
+    assert shown[0] == "trials that have not ended, and their best epochs so far:"
     assert shown[2].split() == ["0", "50.00", "%", "1"]
     assert json.loads(upsweep("results", tmp_path, "--format", "json").stdout) == []
     assert to_csv(load(tmp_path).read("trials")).startswith("sweep,trial,config_lr")

@@ -69,9 +69,10 @@ def write_sweep(
             probabilities=probabilities, loss=None, accuracy=1 / 3, mean_class_accuracy=1 / 3,
             versions={"torch": "2"}, state={},
         )  # fmt: skip
-        retrained = [replace(one, seed=seed, accuracy=1 / 3 + seed / 10) for seed in range(tests)]
         best = pick(trials, [row for rows in curves for row in rows])
         assert best is not None
+        one = replace(one, epochs=best.epoch)
+        retrained = [replace(one, seed=seed, accuracy=1 / 3 + seed / 10) for seed in range(tests)]
         write_test(folder, "s", trials[best.trial].spec, retrained)
         write_predictions(folder, "s", retrained)
     if ended:

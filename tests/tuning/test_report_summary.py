@@ -84,6 +84,27 @@ def test_a_sweep_that_has_not_ended_lacks_nothing_yet(tmp_path: Path, curves: An
     assert sweep_page(folder).notes[-1].startswith("No ")
 
 
+def test_a_trial_that_runs_may_lead(tmp_path: Path) -> None:
+    """Of a sweep that has not ended; it has a style and a key of its own as the others have."""
+    folder = write_sweep(tmp_path / "s", [DONE, curve(1, 0.8, 0.9)], tests=0, ended=False)
+    trials = load(folder).read("trials").drop(columns="folder")
+    trials[trials["trial"] == 0].to_parquet(folder / "trials.parquet")
+    page = sweep_page(folder)
+    assert page.lead == "Trial 1 is best so far: 90.00 % on validation at epoch 2."
+    assert [(tile.value, tile.note) for tile in page.tiles] == [("90.00 %", "trial 1, which runs")]
+    assert [(key.name, key.note.rpartition(", ")[2]) for key in page.keys] == [
+        ("1", "runs"),
+        ("0", "completed"),
+    ]
+
+
+def test_a_test_of_fewer_epochs_than_the_winners_best_is_not_shown(tmp_path: Path) -> None:
+    """As while a resume goes on with a trial that had won before it failed."""
+    folder = write_sweep(tmp_path / "s", [DONE])
+    load(folder).read("test").assign(epochs=1).to_parquet(folder / "test.parquet")
+    assert [tile.name for tile in sweep_page(folder).tiles] == ["best validation accuracy"]
+
+
 def test_a_test_of_another_trial_than_the_winner_is_not_shown(tmp_path: Path) -> None:
     """A resume that picks another leaves it until that one's is there, or if its retrain fails."""
     folder = write_sweep(tmp_path / "s", [DONE, curve(1, 0.9, 0.9, 0.9)])
@@ -110,7 +131,7 @@ def test_one_retrain_leads_with_its_test(tmp_path: Path) -> None:
     ]
     assert lead(frames) == (
         "Trial 0 was best: 70.00 % on validation at epoch 3. "
-        "Retrained on 8 images of train and validation for 2 epochs and then tested."
+        "Retrained on 8 images of train and validation for 3 epochs and then tested."
     )
     assert seeds_table(frames) is None
 
