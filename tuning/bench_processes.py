@@ -68,8 +68,13 @@ def starts(setting: Setting) -> Iterator[Measure]:
         with empty_cache():
             _first_step(sweep, Path(storage))
             warm = [_first_step(sweep, Path(storage)) for _ in range(setting.repeats)]
-    yield measure("start_cold_s", cold, "s", "from `upsweep run` to the first step, decoding everything")
-    yield measure("start_warm_s", warm, "s", "from `upsweep run` to the first step, with a store")
+    yield measure(
+        "start_cold_s",
+        cold,
+        "s",
+        "from `upsweep run` to the first step of the classifier: images are decoded, and features computed, for it",
+    )
+    yield measure("start_warm_s", warm, "s", "the same where both are kept already")
 
 
 def _first_step(sweep: Path, storage: Path) -> float:
