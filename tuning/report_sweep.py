@@ -97,7 +97,7 @@ def _trial_parts(
     names = varied(trials)
     found = importance(trials[names], trials["best_val_accuracy"]) if names else None
     return {
-        "keys": trial_keys(trials, looks, names, running),
+        "keys": trial_keys(trials, looks, names, running, _silent(epochs, trials, running)),
         "ends": end_keys(trials),
         "curves": curves(epochs, trials, looks) if epochs is not None else [],
         "curves_table": curves_table(epochs) if epochs is not None else None,
@@ -109,13 +109,18 @@ def _trial_parts(
     }
 
 
+def _silent(epochs: pd.DataFrame | None, trials: pd.DataFrame, running: list[dict[Any, Any]]) -> int:
+    """Return how many trials run that have no accuracy so far."""
+    return 0 if epochs is None else len(set(epochs["trial"]) - set(trials["trial"])) - len(running)
+
+
 def _running_parts(
     epochs: pd.DataFrame, none_ended: pd.DataFrame, running: list[dict[Any, Any]]
 ) -> dict[str, Any]:
     """Return the curves of a sweep of which no trial has ended."""
     looks = styles(ranked(none_ended, running))
     return {
-        "keys": trial_keys(none_ended, looks, [], running),
+        "keys": trial_keys(none_ended, looks, [], running, _silent(epochs, none_ended, running)),
         "curves": curves(epochs, none_ended, looks),
         "curves_table": curves_table(epochs),
     }

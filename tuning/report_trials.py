@@ -85,13 +85,18 @@ def trial_keys(
     styles: dict[int, Style],
     names: Sequence[str],
     running: Sequence[dict[Any, Any]] = (),
+    silent: int = 0,
 ) -> list[Key]:
-    """Return a key for each trial with a style of its own, and one for all others."""
+    """Return a key for each trial with a style of its own, and one for all others.
+
+    Args:
+        silent: how many more trials run that have no accuracy so far.
+    """
     notes = {int(row["trial"]): _note(row, names) for row in trials.to_dict("records")}
     for row in running:
         notes[int(row["trial"])] = f"{percent(row['best_val_accuracy'])} at epoch {row['best_epoch']}, runs"
     keys = [Key(str(trial), style, f"trial {trial}", notes[trial]) for trial, style in styles.items()]
-    if rest := len(notes) - len(styles):
+    if rest := len(notes) + silent - len(styles):
         keys.append(Key("others", OTHERS, counted(rest, "other trial"), "all in gray; hover to tell which"))
     return keys
 

@@ -10,12 +10,12 @@ from tuning.retrains import Retrains
 LEFT = ("test.parquet", "predictions.parquet", "model.safetensors", "model.json")
 
 
-@pytest.mark.parametrize(("trial", "epochs", "stays"), [(0, 2, True), (1, 2, False), (0, 3, False)])
+@pytest.mark.parametrize(("trial", "epochs", "stays"), [(0, 1, True), (1, 1, False), (0, 3, False)])
 def test_the_test_and_the_model_of_another_winner_go(
     tmp_path: Path, trial: int, epochs: int, stays: bool
 ) -> None:
     """Of another trial or another epoch; the rows of the trials stay."""
-    write_all(tmp_path)  # tested: trial 0 after 2 epochs
+    write_all(tmp_path)  # tested: trial 0 after 1 epoch
     for name in ("model.safetensors", "model.json"):
         (tmp_path / name).touch()
     Retrains(tmp_path, trial, epochs).drop_others()

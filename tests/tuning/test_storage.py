@@ -197,7 +197,7 @@ def test_a_run_that_another_driver_has_taken_is_left_to_it(
     sweep = load_sweep(file, ["storage=s3://bucket/taken"])
     taken = pytest.raises(InputError, match="was taken by another driver while this one could not reach it")
     with taken, stored(sweep, resume=False, warn=print):
-        others = json.loads(read_bytes(under(sweep.place, DRIVER))) | {"driver": "another"}
+        others = json.loads(read_bytes(under(sweep.place, DRIVER))) | {"driver": "f" * 16}  # of one length
         with suppress(KeyboardInterrupt):
             for _ in range(60):  # a beat of its own may come in between
                 write_bytes(under(sweep.place, DRIVER), json.dumps(others).encode())
