@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -22,12 +23,22 @@ class Batch(NamedTuple):
 
 def to_device(values: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
     """Return an array on the device, without making the host wait for what the device is still computing."""
-    tensor = torch.from_numpy(values)
+    return tensor_to_device(torch.from_numpy(values), device)
+
+
+def tensor_to_device(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """Return a tensor of the host's on the device, as `to_device`."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 class Source(Protocol):
-    """Something that turns sample indices into a batch."""
+    """Something that turns sample indices into a batch.
+
+    Attributes:
+        device: where its batches are.
+    """
+
+    device: torch.device
 
     def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
         """Return the batch of these samples, in this order; augmented by `rng`, or plain without one."""
@@ -52,7 +63,9 @@ class TrainBatches:
         augmentation = np.random.default_rng(derive(self._seed, epoch, Stream.AUGMENT))
         parts = _parts(order[: whole or len(order)], self._batch_size)
         # Only one batch is gathered at a time, so the generator is drawn from in the batches' order.
-        for batch, seconds in _prefetched(lambda part: self._source.gather(part, augmentation), parts):
+        for batch, seconds in _prefetched(
+            self._source.device, lambda part: self._source.gather(part, augmentation), parts
+        ):
             self.waited += seconds
             yield batch
 
@@ -71,7 +84,8 @@ class EvalBatches:
         self.waited = 0.0
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch, seconds in _prefetched(self._source.gather, _parts(self._indices, self._batch_size)):
+        parts = _parts(self._indices, self._batch_size)
+        for batch, seconds in _prefetched(self._source.device, self._source.gather, parts):
             self.waited += seconds
             yield batch
 
@@ -81,16 +95,52 @@ def _parts(indices: Indices, size: int) -> list[Indices]:
 
 
 def _prefetched(
-    gather: Callable[[Indices], Batch], parts: Sequence[Indices]
+    device: torch.device, gather: Callable[[Indices], Batch], parts: Sequence[Indices]
 ) -> Iterator[tuple[Batch, float]]:
     """Yield each part's batch, and the seconds waited for it, while a thread already gathers the next one."""
+    lane = _Lane(device)
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        ahead = pool.submit(gather, parts[0]) if parts else None
+        ahead = pool.submit(lane.run, gather, parts[0]) if parts else None
         for following in [*parts[1:], None]:
             if ahead is None:
                 return
             start = time.perf_counter()
-            batch = ahead.result()
+            batch, done = ahead.result()
             seconds = time.perf_counter() - start
-            ahead = None if following is None else pool.submit(gather, following)
+            ahead = None if following is None else pool.submit(lane.run, gather, following)
+            lane.hand_over(batch, done)
             yield batch, seconds
+
+
+class _Lane:
+    """A GPU's stream for gathering, so that copies and gathers overlap with training; on a CPU nothing but the thread."""
+
+    def __init__(self, device: torch.device):
+        self._stream = _gathering_stream(device) if device.type == "cuda" else None
+        if self._stream is not None:  # what gathering reads may still be on its way there
+            self._stream.wait_stream(torch.cuda.current_stream(device))
+
+    def run(
+        self, gather: Callable[[Indices], Batch], part: Indices
+    ) -> tuple[Batch, "torch.cuda.Event | None"]:
+        """Gather a part; return its batch and what tells when it is there."""
+        if self._stream is None:
+            return gather(part), None
+        with torch.cuda.stream(self._stream):
+            batch = gather(part)
+            return batch, self._stream.record_event()
+
+    def hand_over(self, batch: Batch, done: "torch.cuda.Event | None") -> None:
+        """Make the reader's stream wait for the batch, and its memory wait for the reader before it is used anew."""
+        if done is None:
+            return
+        reader = torch.cuda.current_stream(batch.inputs.device)
+        reader.wait_event(done)
+        for tensor in batch:
+            tensor.record_stream(reader)
+
+
+@cache
+def _gathering_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the one stream of a device that batches are gathered in: each stream keeps memory of its own."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch leaves it untyped

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from data_utils.batches import Batch, EvalBatches, Source, to_device
+from data_utils.batches import Batch, EvalBatches, Source, tensor_to_device, to_device
 from data_utils.caches import cache_dir, kept
 from data_utils.pixel_source import fits
 from data_utils.pixel_store import PixelStore, Progress
@@ -62,8 +62,8 @@ class FeatureSource:
     """Kept features as batches, in place of the pixels they come from; `labels` is the label of every image."""
 
     def __init__(self, features: KeptFeatures, labels: npt.NDArray[np.int32], device: torch.device):
-        self._labels = torch.from_numpy(labels.astype(np.int64)).to(device)
-        self._device = device
+        self._labels = labels.astype(np.int64)
+        self.device = device
         self._features = features
         self._resident: torch.Tensor | None = None
         if fits(features.nbytes, device):
@@ -71,9 +71,11 @@ class FeatureSource:
 
     def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
         """Return (n, numbers) inputs; nothing is augmented, since features are kept only without augmentation."""
-        which = to_device(indices, self._device)
-        inputs = self._resident[which] if self._resident is not None else self._features.rows(indices)
-        return Batch(inputs.to(self._device), self._labels[which])
+        if self._resident is not None:
+            inputs = self._resident[to_device(indices, self.device)]
+        else:
+            inputs = tensor_to_device(self._features.rows(indices), self.device)
+        return Batch(inputs, to_device(self._labels[indices], self.device))
 
 
 def keep_features(

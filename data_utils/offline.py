@@ -74,6 +74,7 @@ class JoinedSource:
 
     def __init__(self, first: Source, size: int, second: Source):
         self._first, self._size, self._second = first, size, second
+        self.device = first.device
 
     def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
         """Return the batch in the order of `indices`."""
@@ -87,7 +88,7 @@ class JoinedSource:
             if len(chosen)
         ]
         places = np.argsort(np.concatenate([np.flatnonzero(~of_second), np.flatnonzero(of_second)]))
-        order = to_device(places, parts[0].labels.device)
+        order = to_device(places, self.device)
         inputs = torch.cat([part.inputs for part in parts])[order]
         return Batch(
             inputs.contiguous(memory_format=torch.channels_last),

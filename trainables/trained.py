@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torchvision.models import get_model_weights
 
-from data_utils.batches import Batch, EvalBatches, Source
+from data_utils.batches import Batch, EvalBatches, Source, to_device
 from data_utils.errors import InputError
 from data_utils.folder import is_utf8
 from data_utils.normalization import Normalization
@@ -144,11 +144,12 @@ class Relabelled:
 
     def __init__(self, source: Source, labels: npt.NDArray[np.int64]):
         self._source, self._labels = source, labels
+        self.device = source.device
 
     def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
         """Return the batch of these samples."""
         batch = self._source.gather(indices, rng)
-        return Batch(batch.inputs, torch.from_numpy(self._labels[indices]).to(batch.labels.device))
+        return Batch(batch.inputs, to_device(self._labels[indices], self.device))
 
 
 def _predictions(trained: Trained, source: Source, indices: Indices) -> Predictions:

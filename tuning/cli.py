@@ -231,6 +231,12 @@ def bench(
     data: Annotated[str, typer.Option(help="Folder of images, or `sample`.")] = "sample",
     arch: Annotated[str, typer.Option(help="alexnet or vgg11.")] = "alexnet",
     quick: Annotated[bool, typer.Option("--quick", help="Small images, few of them: five minutes.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Measure this part alone: store, step, epochs, memory, starts or sweep; again for more."
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Parquet file for the figures.")] = None,
 ) -> None:
     """Measure this machine: each figure side by side with what it is compared to, medians with their extremes."""
@@ -243,14 +249,19 @@ def bench(
             raise InputError("--arch", [f"must be one of {', '.join(MIN_IMAGE_SIZE)}, but got {arch!r}"])
         root = str(open_folder(data).root)
 
-        from tuning.bench import measure_all
+        from tuning.bench import PARTS, measure_all
         from tuning.bench_figures import Setting
         from tuning.results import write_measures
         from tuning.summary import measures_table
 
+        if unknown := set(only or ()) - PARTS.keys():
+            names = ", ".join(PARTS)
+            raise InputError(
+                "--only", [f"must be one of {names}, but got {name!r}" for name in sorted(unknown)]
+            )
         setting = Setting.of(root, arch, quick)
         measures = []
-        for measure in measure_all(setting, lambda text: console.print(text, soft_wrap=True)):
+        for measure in measure_all(setting, lambda text: console.print(text, soft_wrap=True), only or PARTS):
             measures.append(measure)
             if out is not None:  # each time, so that what has been measured is not lost
                 write_measures(out, measures)

@@ -20,6 +20,8 @@ CPU = torch.device("cpu")
 class Numbers:
     """A source whose inputs are the indices themselves."""
 
+    device = CPU
+
     def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
         """Return the indices, twice."""
         return Batch(torch.from_numpy(indices), torch.from_numpy(indices))
@@ -74,6 +76,8 @@ def test_what_a_source_raises_reaches_the_reader() -> None:
     """An error in the thread that prefetches is not lost."""
 
     class Broken:
+        device = CPU
+
         def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
             raise OSError("gone")
 

@@ -16,6 +16,8 @@ from trainables.models import build
 class Points:
     """A source of fixed inputs and labels."""
 
+    device = torch.device("cpu")
+
     def __init__(self, inputs: torch.Tensor, labels: list[int]):
         self.inputs, self.labels = inputs, torch.tensor(labels)
 
