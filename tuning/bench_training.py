@@ -35,7 +35,7 @@ def store(setting: Setting) -> Iterator[Measure]:
 def step(setting: Setting) -> Iterator[Measure]:
     """Compare the training loop with the bare step on one batch in memory."""
     session = open_session(setting.recipe(), torch.device(setting.device))
-    whole = max(1, min(2, len(session.data.splits.train) // setting.batch_size))
+    whole = max(1, min(setting.steps, len(session.data.splits.train) // setting.batch_size))
     part = session.data.splits.train[: whole * setting.batch_size]
     batches, learner = session.train_batches(part), session.learner
     batch = session.source.gather(part[: setting.batch_size])
