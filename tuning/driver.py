@@ -26,7 +26,7 @@ from tuning.ending import ENDING, Ending, write_ending
 from tuning.files import aside, drop, drop_parts
 from tuning.frames import RAY_FOLDER
 from tuning.interrupts import Interrupts
-from tuning.journal import Journal, checkpoints, drop_journal, restore
+from tuning.journal import Journal, checkpoint_patterns, checkpoints, drop_journal, restore
 from tuning.live_tables import LiveTables, epochs_before
 from tuning.neighbours import Neighbour, neighbour
 from tuning.nodes import nodes
@@ -163,6 +163,9 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepRe
                 write_ending(folder, _ending(result, splits))
             try_report(folder, progress.stage, place)
     if not result.interrupted and not result.failed:
+        if resume:  # a kill may have come between a trial's end and that of its checkpoints
+            for pattern in checkpoint_patterns():
+                drop(folder, pattern)
         drop_journal(folder)
     return result
 

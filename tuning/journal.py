@@ -137,9 +137,9 @@ def checkpoints(
     return found
 
 
-def checkpoint_patterns(index: int) -> tuple[str, str]:
-    """Return globs of the folders of a trial's checkpoints, of the first attempt and of those after."""
-    name = f"trial_{index:05d}/checkpoint_*"
+def checkpoint_patterns(index: int | None = None) -> tuple[str, str]:
+    """Return globs of the folders of a trial's checkpoints, or of all trials', of the first attempt and of those after."""
+    name = f"trial_{'*' if index is None else f'{index:05d}'}/checkpoint_*"
     return f"{RAY_FOLDER}/{name}", f"{RAY_FOLDER}/{RESUMED}*/{name}"
 
 
