@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from data_utils.batches import EvalBatches, TrainBatches
 from data_utils.seeding import Stream, derive
-from trainables.precision import autocast_dtype, exact_fp32
+from trainables.precision import autocast_dtype, deterministic, exact_fp32
 from trainables.schedule import stepped_lr
 
 
@@ -62,6 +62,7 @@ class Learner:
         lr, step_size, gamma: of `trainables.schedule.stepped_lr`.
         seed: of dropout.
         precision: "fp32", "bf16" or "auto"; see `trainables.precision`.
+        deterministic: whether a GPU trains by algorithms alone that give the same bits every time.
 
     Attributes:
         epoch: epochs done.
@@ -81,6 +82,7 @@ class Learner:
         seed: int = 0,
         device: torch.device | str = "cpu",
         precision: str = "fp32",
+        deterministic: bool = False,
     ):
         self.device = torch.device(device)
         self.model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -89,6 +91,7 @@ class Learner:
         self._still = still
         self._lr, self._step_size, self._gamma, self._seed = lr, step_size, gamma, seed
         self._dtype = autocast_dtype(precision, self.device)
+        self._deterministic = deterministic
         self._optimizer = torch.optim.SGD(
             [p for p in model.parameters() if p.requires_grad],
             lr=lr,
@@ -113,12 +116,13 @@ class Learner:
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         images = 0
         watch = _FiniteWatch(self.device)
-        for inputs, labels in batches.epoch(self.epoch):
-            loss = self.step(inputs, labels)
-            total += loss * len(labels)
-            images += len(labels)
-            if watch.saw_non_finite(loss):
-                break
+        with deterministic(self._deterministic):
+            for inputs, labels in batches.epoch(self.epoch):
+                loss = self.step(inputs, labels)
+                total += loss * len(labels)
+                images += len(labels)
+                if watch.saw_non_finite(loss):
+                    break
         return Training(_finite(float(total) / images), images)
 
     @exact_fp32()

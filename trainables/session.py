@@ -105,6 +105,7 @@ def open_session(recipe: Recipe, device: torch.device, progress: Progress | None
         seed=recipe.seed,
         device=device,
         precision=recipe.precision,
+        deterministic=recipe.deterministic,
     )
     return Session(recipe, data, learner, source)
 

@@ -109,6 +109,7 @@ def recipe(sweep: Sweep) -> Recipe:
         augment=operations(train.augment),
         offline_copies=train.augment_offline.copies if train.augment_offline else 0,
         precision=train.precision,
+        deterministic=train.deterministic,
         seed=train.seed,
     )
 
