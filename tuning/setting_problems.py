@@ -59,7 +59,11 @@ def setting_problems(error: ValidationError, file: SweepFile, settings: type[Bas
         place, keys = _written(details["loc"], file.values, settings)
         if place[:1] in (("track",), ("s3",)):  # where a secret may stand by mistake
             details["input"] = "***"
-        problems.setdefault(place, f"{file.where(place)}: {dotted(place)}: {explain(details, keys)}")
+        if details["type"] == "extra_forbidden" and (elsewhere := _elsewhere(place[-1], settings)):
+            problem = f"unknown key; did you mean {' or '.join(elsewhere)}?"
+        else:
+            problem = explain(details, keys)
+        problems.setdefault(place, f"{file.where(place)}: {dotted(place)}: {problem}")
     return list(problems.values())
 
 
@@ -77,6 +81,15 @@ def _written(location: Place, values: Any, settings: type[BaseModel]) -> tuple[P
         if i < len(location) - 1:
             section = _section(section, part)
     return tuple(place), list(section.model_fields) if section else []
+
+
+def _elsewhere(key: str | int, settings: type[BaseModel]) -> list[str]:
+    """Return the settings of this name in other sections, as `train.max_epochs`."""
+    return [
+        f"{name}.{key}"
+        for name in settings.model_fields
+        if (section := _section(settings, name)) and key in section.model_fields
+    ]
 
 
 def _section(holder: type[BaseModel] | None, key: str | int) -> type[BaseModel] | None:

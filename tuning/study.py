@@ -54,6 +54,7 @@ def plan_study(study: Study, *, overwrite: bool = False) -> list[Plan]:
         InputError: all that is wrong, or sweeps that are done with other settings.
     """
     problems: list[str] = []
+    shared: dict[str, list[str]] = {}  # as a folder that all of them lack
     plans = []
     for member in study.members:
         try:
@@ -62,7 +63,9 @@ def plan_study(study: Study, *, overwrite: bool = False) -> list[Plan]:
             if not overwrite and read_ending(member.folder):
                 problems += _changed(study, member, todo)
         except InputError as error:
-            problems += [f"{error.subject}: {problem}" for problem in error.problems]
+            for problem in error.problems:
+                shared.setdefault(problem, []).append(error.subject)
+    problems += [f"{', '.join(dict.fromkeys(subjects))}: {problem}" for problem, subjects in shared.items()]
     if problems:
         raise InputError(f"study {study.name!r}", list(dict.fromkeys(problems)))
     return plans

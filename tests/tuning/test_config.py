@@ -88,6 +88,15 @@ extra: 1
     )
 
 
+def test_a_setting_in_the_wrong_section_is_told_its_own(tmp_path: Path) -> None:
+    """At the top, or in another's."""
+    text = GOOD + "max_epochs: 3\nresources: {lr: 3}\n"
+    assert problems(tmp_path, text) == [
+        "line 11: resources.lr: unknown key; did you mean train.lr?",
+        "line 10: max_epochs: unknown key; did you mean train.max_epochs?",
+    ]
+
+
 def test_search_points_are_checked_like_settings(tmp_path: Path) -> None:
     """Names, values and repeats, each at its own line."""
     text = GOOD + "    - {lr: -1, stepsize: 3}\n    - {lr: 0.01}\n"

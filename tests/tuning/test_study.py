@@ -232,6 +232,16 @@ def test_other_settings_for_what_is_done_are_refused(study: StudyResult, folder:
     assert len(plan_study(loaded(folder, "train.max_epochs=5"), overwrite=True)) == 4
 
 
+def test_what_all_sweeps_lack_is_said_once(folder: Path, tmp_path: Path) -> None:
+    """With the names of those that lack it."""
+    with pytest.raises(InputError) as caught:
+        plan_study(loaded(folder, f"data.root={tmp_path / 'none'}"))
+    (problem,) = caught.value.problems
+    sweeps, said = problem.split(": ", 1)
+    assert sweeps == ", ".join(f"sweep {member.name!r}" for member in loaded(folder).members)
+    assert str(tmp_path / "none") in said
+
+
 def test_an_ending_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """Rather than taken for none, which would run the sweep again."""
     (tmp_path / ENDING).write_text(json.dumps({"ok": True}))
