@@ -49,7 +49,8 @@ class TrainBatches:
     """The batches of a training epoch: shuffled afresh each epoch, the short last one dropped unless it is the only one.
 
     Attributes:
-        waited: seconds for which readers have waited for a batch, all epochs together.
+        waited: seconds for which readers have waited for a batch, all epochs together; on a GPU those of the host, which
+            only asks for the work.
     """
 
     def __init__(self, source: Source, indices: Indices, batch_size: int, seed: int):
@@ -98,21 +99,23 @@ def _prefetched(
     device: torch.device, gather: Callable[[Indices], Batch], parts: Sequence[Indices]
 ) -> Iterator[tuple[Batch, float]]:
     """Yield each part's batch, and the seconds waited for it, while a thread already gathers the next one."""
-    lane = _Lane(device)
+    stream = _PrefetchStream(device)
     with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
-        ahead = pool.submit(lane.run, gather, parts[0]) if parts else None
+        ahead = pool.submit(stream.gather, gather, parts[0], None) if parts else None
+        read: torch.cuda.Event | None = None
         for following in [*parts[1:], None]:
             if ahead is None:
                 return
             start = time.perf_counter()
-            batch, done = ahead.result()
+            batch, gathered = ahead.result()
             seconds = time.perf_counter() - start
-            ahead = None if following is None else pool.submit(lane.run, gather, following)
-            lane.hand_over(batch, done)
+            ahead = None if following is None else pool.submit(stream.gather, gather, following, read)
+            stream.hand_over(batch, gathered)
             yield batch, seconds
+            read = stream.reader_event()
 
 
-class _Lane:
+class _PrefetchStream:
     """A GPU's stream for gathering, so that copies and gathers overlap with training; on a CPU nothing but the thread."""
 
     def __init__(self, device: torch.device):
@@ -120,24 +123,38 @@ class _Lane:
         if self._stream is not None:  # what gathering reads may still be on its way there
             self._stream.wait_stream(torch.cuda.current_stream(device))
 
-    def run(
-        self, gather: Callable[[Indices], Batch], part: Indices
+    def gather(
+        self, gather: Callable[[Indices], Batch], part: Indices, after: "torch.cuda.Event | None"
     ) -> tuple[Batch, "torch.cuda.Event | None"]:
-        """Gather a part; return its batch and what tells when it is there."""
+        """Gather a part once the device is at `after`; return its batch and what tells when it is there.
+
+        `after` is what was done with the batch before the last: without it the host would run ahead of the device, and
+        batches pile up in its memory.
+        """
         if self._stream is None:
             return gather(part), None
+        if after is not None:
+            after.synchronize()
         with torch.cuda.stream(self._stream):
             batch = gather(part)
             return batch, self._stream.record_event()
 
-    def hand_over(self, batch: Batch, done: "torch.cuda.Event | None") -> None:
+    def hand_over(self, batch: Batch, gathered: "torch.cuda.Event | None") -> None:
         """Make the reader's stream wait for the batch, and its memory wait for the reader before it is used anew."""
-        if done is None:
+        if gathered is None:
             return
         reader = torch.cuda.current_stream(batch.inputs.device)
-        reader.wait_event(done)
+        reader.wait_event(gathered)
         for tensor in batch:
             tensor.record_stream(reader)
+
+    def reader_event(self) -> "torch.cuda.Event | None":
+        """Return what tells when all that the reader has begun so far is done."""
+        if self._stream is None:
+            return None
+        event = torch.cuda.Event(blocking=True)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        event.record(torch.cuda.current_stream(self._stream.device))
+        return event
 
 
 @cache

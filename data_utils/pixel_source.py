@@ -1,7 +1,6 @@
 """From a pixel store to network inputs: crops, augmentation, normalisation, on the device."""
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +11,8 @@ from data_utils.augment import Augmentation, Boxes, centre_boxes
 from data_utils.batches import Batch, to_device
 from data_utils.normalization import Normalization
 from data_utils.pixel_store import PixelStore
+from data_utils.resident_pixels import ResidentPixels
 from data_utils.splits import Indices
-
-if TYPE_CHECKING:
-    from data_utils.resident_pixels import ResidentPixels
 
 HEADROOM = 0.5
 """Share of a GPU's free memory that pixels may take; the rest is for networks."""
@@ -71,10 +68,12 @@ class PixelSource:
         else:
             boxes = augmentation.boxes(heights, widths, size, rng)
         operations = augmentation.operations if augmentation else ()
+        fused = normalized and not operations
         if boxes.all_of(size) and (resident := self._resident) is not None:
-            at_once = normalized and not operations
-            rows = resident.rows(indices, boxes, size, self._values(normalized=at_once))
-            if at_once:
+            rows = resident.rows(
+                indices, boxes, size, self._normalized_values if fused else self._scaled_values
+            )
+            if fused:
                 return rows
         else:
             rows = _scaled(self._crops(indices, boxes).view(-1, size * 3))
@@ -83,13 +82,18 @@ class PixelSource:
             rows = images.permute(0, 2, 3, 1).reshape(-1, size * 3)
         return rows.sub_(self._mean).div_(self._std) if normalized else rows
 
-    def _values(self, *, normalized: bool) -> torch.Tensor:
-        """Return what each of a pixel's 256 values becomes in each channel, (256, 3): by the same operations, so the same."""
-        rows = _scaled(torch.arange(256, dtype=torch.uint8, device=self.device)[:, None].expand(256, 3))
-        return rows.sub_(self._mean[:3]).div_(self._std[:3]) if normalized else rows
+    @cached_property
+    def _scaled_values(self) -> torch.Tensor:
+        """What each of a pixel's 256 values is in [0, 1], (256, 3): by the same operations as of images, so the same."""
+        return _scaled(torch.arange(256, dtype=torch.uint8, device=self.device)[:, None].expand(256, 3))
 
     @cached_property
-    def _resident(self) -> "ResidentPixels | None":
+    def _normalized_values(self) -> torch.Tensor:
+        """The same, normalised in each channel."""
+        return self._scaled_values.sub(self._mean[:3]).div_(self._std[:3])
+
+    @cached_property
+    def _resident(self) -> ResidentPixels | None:
         """The pixels on the device, copied there by the first batch that wants any: features may be kept already."""
         if not fits(self._store.nbytes, self.device):
             return None

@@ -1,22 +1,22 @@
-"""A whole store in a GPU's memory: a batch's crops are gathered, scaled and normalised by one kernel, and nothing crosses the bus."""
+"""A whole store in a GPU's memory, so that no pixels cross the bus: a batch's crops are gathered there."""
+
+import logging
+from functools import cache
 
 import numpy as np
 import torch
-import triton
-import triton.language as tl
 
 from data_utils.augment import Boxes
 from data_utils.batches import to_device
+from data_utils.errors import first_line
 from data_utils.pixel_store import PixelStore
 from data_utils.splits import Indices
 
+logger = logging.getLogger(__name__)
+
 
 class ResidentPixels:
-    """The pixels of a store, copied to a device once.
-
-    What PyTorch's own indexing would do here in six passes over memory, with eight bytes of index for each byte of pixels,
-    took longer than a fifth of AlexNet's step.
-    """
+    """The pixels of a store, copied to a device once."""
 
     def __init__(self, store: PixelStore, device: torch.device):
         self._flat = torch.empty(store.nbytes, dtype=torch.uint8, device=device)
@@ -28,6 +28,9 @@ class ResidentPixels:
     def rows(self, indices: Indices, boxes: Boxes, size: int, values: torch.Tensor) -> torch.Tensor:
         """Return squares of images as (n * size, size * 3) fp32, a row of pixels each.
 
+        By one kernel where `kernels_compile`; by PyTorch's indexing, which takes several passes and eight bytes of index for
+        each byte of pixels, elsewhere.
+
         Args:
             boxes: where each image's square is; its sides are `size`.
             values: (256, 3) fp32 on the device: what a pixel's value becomes in each channel.
@@ -35,18 +38,33 @@ class ResidentPixels:
         widths = self._widths[indices]
         first = self._offsets[indices] + (boxes.tops * widths + boxes.lefts) * 3
         places = to_device(np.stack([first, widths * 3], axis=1), self._flat.device)
-        rows = torch.empty((len(indices) * size, size * 3), device=self._flat.device)
-        block = triton.next_power_of_2(size * 3)
-        _gather_rows[(len(indices), size)](self._flat, places, values, rows, size, block=block)
-        return rows
+        if kernels_compile():
+            from data_utils.crop_kernel import gather_rows
+
+            return gather_rows(self._flat, places, values, size)
+        return _indexed_rows(self._flat, places, values, size)
 
 
-@triton.jit  # type: ignore[untyped-decorator]  # Triton has no types
-def _gather_rows(flat, places, values, rows, size, block: tl.constexpr):  # type: ignore[no-untyped-def]  # Triton's own language
-    """Write row `y` of image `i`'s square: one program a row."""
-    i, y = tl.program_id(0).to(tl.int64), tl.program_id(1)
-    start = tl.load(places + 2 * i) + y * tl.load(places + 2 * i + 1)
-    at = tl.arange(0, block)
-    inside = at < size * 3
-    pixels = tl.load(flat + start + at, mask=inside, other=0).to(tl.int32)
-    tl.store(rows + (i * size + y) * (size * 3) + at, tl.load(values + pixels * 3 + at % 3), mask=inside)
+@cache
+def kernels_compile() -> bool:
+    """Return whether Triton can make a kernel in this process, and log once why if not: it needs a C compiler."""
+    try:
+        from data_utils.crop_kernel import try_it
+
+        try_it()
+    except Exception as error:  # Triton, its driver and the compiler that it calls raise nearly anything
+        logger.warning(
+            "Triton makes no kernels here (%s), so batches are gathered more slowly; install a C compiler and Python's "
+            "headers: apt-get install gcc libc6-dev python3-dev",
+            first_line(error),
+        )
+        return False
+    return True
+
+
+def _indexed_rows(flat: torch.Tensor, places: torch.Tensor, values: torch.Tensor, size: int) -> torch.Tensor:
+    first, stride = places[:, 0], places[:, 1]
+    starts = first[:, None] + torch.arange(size, device=flat.device) * stride[:, None]
+    at = torch.arange(size * 3, device=flat.device)
+    pixels = flat[starts.view(-1, 1) + at]
+    return values.view(-1)[pixels.to(torch.int64) * 3 + at % 3]

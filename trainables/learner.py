@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from data_utils.batches import EvalBatches, TrainBatches
 from data_utils.seeding import Stream, derive
-from trainables.precision import autocast_dtype, deterministic, exact_fp32
+from trainables.determinism import deterministic_algorithms
+from trainables.precision import autocast_dtype, exact_fp32
 from trainables.schedule import stepped_lr
 
 
@@ -62,7 +63,7 @@ class Learner:
         lr, step_size, gamma: of `trainables.schedule.stepped_lr`.
         seed: of dropout.
         precision: "fp32", "bf16" or "auto"; see `trainables.precision`.
-        deterministic: whether a GPU trains by algorithms alone that give the same bits every time.
+        deterministic: whether a GPU computes by algorithms alone that give the same bits every time.
 
     Attributes:
         epoch: epochs done.
@@ -116,7 +117,7 @@ class Learner:
         total = torch.zeros((), dtype=torch.float64, device=self.device)
         images = 0
         watch = _FiniteWatch(self.device)
-        with deterministic(self._deterministic):
+        with deterministic_algorithms(self._deterministic):
             for inputs, labels in batches.epoch(self.epoch):
                 loss = self.step(inputs, labels)
                 total += loss * len(labels)
@@ -141,10 +142,11 @@ class Learner:
         self.model.eval()
         loss = torch.zeros((), dtype=torch.float64, device=self.device)
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
-        for inputs, labels in batches:
-            scores = self._scores(inputs)
-            loss += F.cross_entropy(scores, labels, reduction="sum")
-            correct += _correct(scores, labels).sum()
+        with deterministic_algorithms(self._deterministic):
+            for inputs, labels in batches:
+                scores = self._scores(inputs)
+                loss += F.cross_entropy(scores, labels, reduction="sum")
+                correct += _correct(scores, labels).sum()
         return _evaluation(float(loss), int(correct), batches.images)
 
     @exact_fp32()
@@ -153,9 +155,10 @@ class Learner:
         """Return the probabilities of every image of a split, with dropout off."""
         self.model.eval()
         scores, labels = [], []
-        for inputs, targets in batches:
-            scores.append(self._scores(inputs).cpu())
-            labels.append(targets.cpu())
+        with deterministic_algorithms(self._deterministic):
+            for inputs, targets in batches:
+                scores.append(self._scores(inputs).cpu())
+                labels.append(targets.cpu())
         all_scores, all_labels = torch.cat(scores), torch.cat(labels)
         evaluation = _evaluation(
             float(F.cross_entropy(all_scores.double(), all_labels, reduction="sum")),

@@ -1,6 +1,5 @@
 """What arithmetic a device is fast at, and fp32 that is fp32."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -33,25 +32,6 @@ def _computes_bf16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
-
-
-@contextmanager
-def deterministic(wanted: bool) -> Iterator[None]:
-    """Let a GPU take, if wanted, only algorithms that give the same bits every time; a CPU has no others.
-
-    Where PyTorch has none, as for adaptive pooling's gradient, it warns of it and goes on. Settings of before are back afterwards.
-    """
-    if not wanted:
-        yield
-        return
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # as cuBLAS asks for; read at its first use
-    before = torch.are_deterministic_algorithms_enabled()
-    warned_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warned_only)
 
 
 @contextmanager

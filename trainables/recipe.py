@@ -37,7 +37,7 @@ class Recipe:
     """Augmented copies of each training image made beforehand; 0: augmentation is online, afresh each epoch."""
     precision: str
     seed: int
-    deterministic: bool = False
+    deterministic: bool
 
     def data(self, progress: Progress | None = None) -> PreparedData:
         """Open the data; see `data_utils.prepared.prepare`."""

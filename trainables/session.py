@@ -15,6 +15,7 @@ from data_utils.pixel_source import PixelSource
 from data_utils.pixel_store import PixelStore, Progress
 from data_utils.prepared import PreparedData
 from data_utils.splits import Indices
+from trainables.determinism import deterministic_algorithms
 from trainables.learner import Learner
 from trainables.models import build
 from trainables.parts import frozen_part, still_modules, trained_part
@@ -125,12 +126,13 @@ def _features(
     device: torch.device,
     progress: Progress | None,
 ) -> KeptFeatures:
-    return keep_features(
-        frozen_part(model),
-        pixels,
-        data.store,
-        made_with=f"{recipe.arch} {recipe.image_size} {recipe.transform}",
-        device=device,
-        dtype=autocast_dtype(recipe.precision, device),
-        progress=progress,
-    )
+    with deterministic_algorithms(recipe.deterministic):
+        return keep_features(
+            frozen_part(model),
+            pixels,
+            data.store,
+            made_with=f"{recipe.arch} {recipe.image_size} {recipe.transform}",
+            device=device,
+            dtype=autocast_dtype(recipe.precision, device),
+            progress=progress,
+        )

@@ -52,6 +52,13 @@ def best_epochs(frames: Frames) -> pd.DataFrame:
     return _with_config(frames, ranked.drop_duplicates(_TRIAL, ignore_index=True))
 
 
+def running_trials(frames: Frames) -> pd.DataFrame:
+    """Return the rows of `best_epochs` whose trials have not ended: those have no row in `trials` yet."""
+    best, trials = best_epochs(frames), frames.read("trials", columns=_TRIAL)
+    ended = set(zip(*(trials[name] for name in _TRIAL), strict=True))
+    return best[[key not in ended for key in zip(*(best[name] for name in _TRIAL), strict=True)]]
+
+
 def learning_curves(frames: Frames, metrics: Sequence[str] = CURVES) -> pd.DataFrame:
     """Return curves in long form, for plotting: `sweep, trial, config_*, seed, folder, epoch, metric, value`.
 

@@ -68,7 +68,7 @@ class Setting:
             root=self.root, split_seed=0, on_bad_image="skip", resize=self.resize, image_size=self.image_size,
             transform="scratch", batch_size=self.batch_size, eval_batch_size=256, arch=self.arch, weights=None,
             freeze=None, hidden=4096, init="torchvision", lr=0.001, step_size=1000, momentum=0.9, weight_decay=5e-5,
-            gamma=0.1, augment=[], offline_copies=0, precision="auto", seed=0,
+            gamma=0.1, augment=[], offline_copies=0, precision="auto", seed=0, deterministic=False,
         )  # fmt: skip
         return replace(whole, **changes)  # type: ignore[arg-type]
 

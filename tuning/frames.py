@@ -76,6 +76,10 @@ class Frames:
         """A row a test image and retrain."""
         return self._whole("predictions")
 
+    def sweeps(self, table: str) -> int:
+        """Return how many sweeps have a table."""
+        return len(self._files.get(table, ()))
+
     def read(
         self,
         table: str,

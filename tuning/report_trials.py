@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from trainables.metrics import VAL_ACCURACY
-from tuning.analysis import best_epochs
+from tuning.analysis import running_trials
 from tuning.frames import Frames
 from tuning.hyperparameters import label
 from tuning.report_style import ENDS, OTHERS, Style
@@ -39,8 +39,6 @@ class Key(NamedTuple):
 
 def still_running(frames: Frames) -> list[dict[Any, Any]]:
     """Return the trials of a sweep that has not ended which have epochs and no row yet, as far as their rows are known."""
-    best = best_epochs(frames)
-    ended = set(frames.read("trials", columns=["trial"])["trial"])
     return [
         {
             "trial": row["trial"],
@@ -48,8 +46,7 @@ def still_running(frames: Frames) -> list[dict[Any, Any]]:
             "best_val_accuracy": row[VAL_ACCURACY],
             "best_epoch": row["epoch"],
         }
-        for row in best.to_dict("records")
-        if row["trial"] not in ended
+        for row in running_trials(frames).to_dict("records")
     ]
 
 

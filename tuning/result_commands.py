@@ -28,11 +28,11 @@ def results(
     ] = "table",
 ) -> None:
     """Show the trials and tests of one sweep or several."""
-    from tuning.analysis import best_epochs
+    from tuning.analysis import running_trials
     from tuning.export import sort_trials, to_csv, to_json
     from tuning.results import load
     from tuning.scaled import scaled_notes
-    from tuning.summary import running_table, running_trials, test_table, trials_table
+    from tuning.summary import running_table, test_table, trials_table
 
     console = output()
     with input_errors():
@@ -41,9 +41,9 @@ def results(
         if sort is not None:
             trials = sort_trials(trials, sort)
         test = frames.test if form == "table" else None
-        # Of one sweep, since the epochs of a thousand take seconds to read.
-        one = not len(trials) or trials["folder"].nunique() == 1
-        running = running_trials(best_epochs(frames), trials) if form == "table" and one else None
+        # Of one sweep alone, since the epochs of a thousand take seconds to read.
+        one = frames.sweeps("epochs") == 1
+        running = running_trials(frames) if form == "table" and one else None
         notes = scaled_notes(path, sweep) if form == "table" else []
     if form != "table":
         typer.echo(to_csv(trials) if form == "csv" else to_json(trials), nl=False)

@@ -59,10 +59,10 @@ def setting_problems(error: ValidationError, file: SweepFile, settings: type[Bas
         place, keys = _written(details["loc"], file.values, settings)
         if place[:1] in (("track",), ("s3",)):  # where a secret may stand by mistake
             details["input"] = "***"
-        if details["type"] == "extra_forbidden" and (elsewhere := _elsewhere(place[-1], settings)):
-            problem = f"unknown key; did you mean {' or '.join(elsewhere)}?"
-        else:
-            problem = explain(details, keys)
+        problem = explain(details, keys)
+        nothing_near = problem.startswith("unknown key; there are") and place[0] != "search"
+        if nothing_near and (elsewhere := _elsewhere(place[-1], settings)):
+            problem = f"unknown key; did you mean {' or '.join(map(repr, elsewhere))}?"
         problems.setdefault(place, f"{file.where(place)}: {dotted(place)}: {problem}")
     return list(problems.values())
 

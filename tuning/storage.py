@@ -93,7 +93,7 @@ def _unless(taken: Event, place: str) -> Iterator[None]:
     cause: BaseException | None = None
     try:
         yield
-    except (Exception, KeyboardInterrupt) as error:
+    except BaseException as error:  # an interrupt, or what Ray makes of a SIGTERM
         if not taken.is_set():
             raise
         cause = error

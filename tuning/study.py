@@ -127,20 +127,18 @@ def _run_members(study: Study, console: Console | None) -> StudyResult:
         begun = (member.folder / JOURNAL / SETTINGS).is_file()
         # One that has ended and kept its journal failed in part, which is tried again.
         ending = None if begun else read_ending(member.folder)
-        if not begun and ending is None and not nothing_was_run(member.folder):
-            say(f"{title}: runs afresh, since its journal is gone")
+        afresh = not begun and ending is None and not nothing_was_run(member.folder)
+        why = "its journal is gone" if afresh else ""
         point = _handed(study, member)
         if _tried_another(member, point):
             begun, ending = False, None
-            say(
-                f"{title}: runs afresh, since {member.best_point_of} hands it another point than it has tried"
-            )
+            why = f"{member.best_point_of} hands it another point than it has tried"
         if member.best_point_of and point is None:
             left_out[member.name] = f"{member.best_point_of} has no winner whose hyperparameters it could try"
             say(f"{title}: left out, since {left_out[member.name]}")
             continue
         if ending is None:
-            say(title)
+            say(f"{title}: runs afresh, since {why}" if why else title)
             result = run(member.sweep(point), overwrite=not begun, resume=begun, console=console)
             if result.interrupted:
                 return StudyResult(study.folder, ended, left_out, interrupted=True)

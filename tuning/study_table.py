@@ -61,8 +61,8 @@ _ELSEWHERE = (
     "search",
 )
 """Settings that say where and how a sweep runs, not what it computes; points are compared by run."""
-_MUST = ("data", "data.root", "model", "model.arch", "search", "search.points", "search.grid")
-"""Settings without which there is no sweep, but for its name."""
+_MUST = ("data.root", "model.arch", "search.points", "search.grid")
+"""Settings without which there is no sweep, or one of the last two, but for its name; and their sections."""
 
 
 def write_study(study: Study) -> None:
@@ -189,11 +189,13 @@ def _differs(member: Member) -> str:
 def _needed(member: Member) -> list[str]:
     """Return the overrides of all sweeps that give what a sweep must have and its file lacks: no difference to the file."""
     values = read_sweep_file(member.file).values
-    return [
-        one
-        for one in member.general
-        if (key := one.partition("=")[0].strip()) in _MUST and not _has(values, key)
-    ]
+    sections = {key.partition(".")[0] for key in _MUST}
+
+    def needed(key: str) -> bool:
+        section = key.partition(".")[0]
+        return (section in sections and not _has(values, section)) or (key in _MUST and not _has(values, key))
+
+    return [one for one in member.general if needed(one.partition("=")[0].strip())]
 
 
 def _has(values: Any, key: str) -> bool:

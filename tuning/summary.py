@@ -40,14 +40,8 @@ def trials_table(trials: pd.DataFrame) -> Table:
     return table
 
 
-def running_trials(best: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of `analysis.best_epochs` whose trials have no row among those that have ended."""
-    ended = set(zip(trials["folder"], trials["trial"], strict=True))
-    return best[[key not in ended for key in zip(best["folder"], best["trial"], strict=True)]]
-
-
 def running_table(best: pd.DataFrame) -> Table:
-    """Return `analysis.best_epochs` of trials that run as a table; their hyperparameters are not written yet."""
+    """Return `analysis.running_trials` as a table; their hyperparameters are not written yet."""
     several = best["folder"].nunique() > 1
     table = Table(
         *(["folder"] if several else []), "trial", "val_accuracy", "at epoch", box=None, pad_edge=False

@@ -140,8 +140,8 @@ class TrainSettings(Settings):
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic: bf16 autocast, fp32, or bf16 where the processor computes with it."""
     deterministic: bool = False
-    """Whether a GPU trains by algorithms alone that give the same bits every time, which costs AlexNet a fifth of its
-    speed on an H200. A CPU always does."""
+    """Whether a GPU computes by algorithms alone that give the same bits every time, where PyTorch has them; they may be
+    slower. A CPU has no others."""
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     """Seed of initial values, data order and dropout."""
 

@@ -16,7 +16,7 @@ from trainables.recipe import Recipe
 RECIPE = Recipe(
     root="sample", split_seed=0, on_bad_image="error", resize=64, image_size=64, transform="scratch", batch_size=100,
     eval_batch_size=300, arch="alexnet", weights=None, freeze=None, hidden=16, init="kaiming", lr=0.01, step_size=2,
-    momentum=0.9, weight_decay=5e-5, gamma=0.1, augment=[], offline_copies=0, precision="fp32", seed=0,
+    momentum=0.9, weight_decay=5e-5, gamma=0.1, augment=[], offline_copies=0, precision="fp32", seed=0, deterministic=False,
 )  # fmt: skip
 
 

@@ -85,18 +85,6 @@ def test_two_trainings_alike_are_equal_to_the_bit() -> None:
     assert losses[0] == losses[1]
 
 
-@pytest.mark.parametrize("wanted", [True, False])
-def test_only_deterministic_training_holds_pytorch_to_such_algorithms(wanted: bool) -> None:
-    """From the first gradient to the last, and the process's own setting is back afterwards."""
-    one = learner(deterministic=wanted)
-    seen = set()
-    for parameter in one.model.parameters():
-        parameter.register_hook(lambda gradient: seen.add(torch.are_deterministic_algorithms_enabled()))
-    one.train_epoch(TrainBatches(images(8), np.arange(8), 4, seed=0))
-    assert seen == {wanted}
-    assert not torch.are_deterministic_algorithms_enabled()
-
-
 def test_going_on_from_a_state_equals_never_having_stopped() -> None:
     """Dropout, momentum and the rate's steps go on where they were."""
     batches = TrainBatches(images(12), np.arange(12), 4, seed=0)

@@ -1,11 +1,14 @@
 """The measuring itself: pairs in turns, figures with their extremes, and a tiny run of what can be tiny."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from tests.conftest import Run
+from tuning import bench
 from tuning.bench_figures import Measure, Setting, interleaved
 from tuning.bench_processes import memory
 from tuning.bench_training import epochs, step, store
@@ -52,6 +55,30 @@ def test_what_can_be_tiny_runs_for_real(images: Path) -> None:
     for measure in measures.values():
         assert 0 < measure.low <= measure.value <= measure.high or measure.measure == "memory_per_trial_mb"
     assert measures["step_share"].n == 2
+
+
+def test_parts_are_measured_in_their_order_or_those_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However they are asked for; the help names the same."""
+    measured: list[str] = []
+
+    def part(name: str) -> Callable[[Setting], Iterator[Measure]]:
+        return lambda setting: iter([measured.append(name)])  # type: ignore[func-returns-value,list-item]
+
+    monkeypatch.setattr(bench, "PARTS", {name: part(name) for name in bench.PARTS})
+    setting, said = Setting.of("x", "alexnet", quick=True), list[str]()
+    list(bench.measure_all(setting, said.append, ["epochs", "store"]))
+    assert measured == ["store", "epochs"]
+    assert said == ["measuring store", "measuring epochs"]
+    measured.clear()
+    list(bench.measure_all(setting, said.append, bench.PARTS))
+    assert measured == ["store", "step", "epochs", "memory", "starts", "sweep"]
+
+
+def test_a_part_that_is_none_is_refused(in_process: Run) -> None:
+    """With those that there are."""
+    done = in_process("bench", "--only", "step", "--only", "speed")
+    assert done.returncode == 2
+    assert "--only: must be one of store, step, epochs, memory, starts, sweep, but got 'speed'" in done.stderr
 
 
 def test_figures_are_written_with_what_they_were_measured_on(tmp_path: Path) -> None:

@@ -113,8 +113,9 @@ def resumed(file: Path, upsweep: Run, tmp_path_factory: pytest.TempPathFactory) 
         (folder / JOURNAL / "checkpoint_00000.json").unlink()
         kill_when(retrain_has_begun, folder, "resume", folder)
         assert not (folder / "ended.json").exists()
-        # As if killed between the end of a trial and that of its checkpoints.
-        shutil.copytree(folder / JOURNAL, folder / "ray" / "trial_00001" / "checkpoint_000000")
+        # As if killed between the end of a trial and that of its checkpoints, in the first attempt or a later one.
+        for attempt in (folder / "ray", *(folder / "ray").glob("resumed*")):
+            shutil.copytree(folder / JOURNAL, attempt / "trial_00001" / "checkpoint_000000")
         return Resumed(folder, refused, upsweep("resume", folder))
 
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -188,13 +188,23 @@ def test_two_drivers_of_one_run_are_refused(file: Path, s3: S3Server) -> None:
         pass
 
 
-@pytest.mark.usefixtures("ctrl_c")
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM])
+def heeded(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """Let one signal alone interrupt: SIGINT as in a terminal, or SIGTERM as in what was started in the background."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(request.param, signal.default_int_handler)
+    yield request.param
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def test_a_run_that_another_driver_has_taken_is_left_to_it(
-    file: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+    file: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch, heeded: signal.Signals
 ) -> None:
-    """The first is interrupted, writes nothing more, and says so."""
+    """The first is interrupted, by the signal that it heeds, writes nothing more, and says so."""
     monkeypatch.setattr("tuning.storage.lease", partial(lease, seconds_between=0.05))
-    sweep = load_sweep(file, ["storage=s3://bucket/taken"])
+    sweep = load_sweep(file, [f"storage=s3://bucket/taken-{heeded.name}"])
     taken = pytest.raises(InputError, match="was taken by another driver while this one could not reach it")
     with taken, stored(sweep, resume=False, warn=print):
         others = json.loads(read_bytes(under(sweep.place, DRIVER))) | {"driver": "f" * 16}  # of one length
