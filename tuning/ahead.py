@@ -18,7 +18,8 @@ def recipes_ahead(trials: list[TrialSpec]) -> list[Recipe]:
 
 
 def compute_ahead(recipe: Recipe, device: str, threads: int) -> Iterator[tuple[int, int]]:
-    """Compute what a recipe's trials and retrain share and is not kept yet; yield (images done, of how many)."""
+    """Compute what a recipe's trials and retrain share and is not kept yet; yield (images done, of how many), at first (0, 0)."""
+    yield 0, 0
     import torch  # in the worker alone: the driver does not compute
 
     from trainables.session import open_session

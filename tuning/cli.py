@@ -138,10 +138,17 @@ def resume(
         ),
     ],
     address: ADDRESS = None,
+    code: Annotated[
+        Path | None,
+        typer.Option(help="For a cluster's run: a checkout of upsweep's, as it was submitted with."),
+    ] = None,
 ) -> None:
     """Go on with a sweep that was interrupted or killed, or whose trials or retrain failed; exits as `run` does."""
     if service := service_of(run, address):
-        resume_run(run, service)
+        resume_run(run, service, code)
+    if code is not None:
+        with _input_errors():
+            raise InputError("--code", ["is for a run on a cluster; give its --address, as http://HEAD:8265"])
     at = ["--address", address] if address else []
     with _input_errors(shlex.join(["upsweep", "resume", run, *at])):
         from tuning.unfinished import unfinished

@@ -4,12 +4,12 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 import ray
-from ray.exceptions import RayTaskError
+from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from data_utils.errors import InputError
@@ -33,6 +33,8 @@ _ENVIRONMENT = {
 
 LOOPBACK = "127.0.0.1"
 STARTS = 3
+SECONDS_TO_BEGIN = 5.0
+"""For which a task that has not begun when another has ended is waited for."""
 
 _joined = False
 
@@ -159,6 +161,54 @@ def stream(
     """
     task = on_node(where, generate, num_cpus=cpus, num_gpus=gpus, num_returns="streaming")
     return _items(task.remote(*args, **kwargs))
+
+
+def on_first(
+    generate: Callable[Arguments, Iterator[Item]],
+    calls: Sequence[tuple[Node, tuple[Any, ...]]],
+    cpus: int,
+    gpus: float,
+) -> Iterator[Item]:
+    """Run a generator function as a Ray task on each of several nodes, until one has ended and no other is under way.
+
+    Those that wait for their node then are given up: other sweeps may keep it busy for long.
+
+    Args:
+        calls: each node, with the arguments there; the function yields something as soon as it begins.
+        cpus, gpus: as of `stream`.
+
+    Yields:
+        the items of all, as they are ready.
+
+    Raises:
+        InputError: the function raised one.
+        ray.exceptions.RayError: every one that began raised something else, or its worker or node died; the last.
+    """
+    waiting = {
+        on_node(node, generate, num_cpus=cpus, num_gpus=gpus, num_returns="streaming").remote(*args): False
+        for node, args in calls
+    }
+    ended, failed = False, None
+    while waiting:
+        ready, _ = ray.wait(list(waiting), timeout=SECONDS_TO_BEGIN if ended else None)
+        if not ready and not any(waiting.values()):
+            for late in waiting:
+                ray.cancel(late)
+            return
+        for task in ready:
+            try:
+                item = next(_items(task))
+            except StopIteration:
+                ended = True
+                del waiting[task]
+            except RayError as error:  # a machine that is lost, as it may be, is no loss to the others
+                failed = error
+                del waiting[task]
+            else:
+                waiting[task] = True
+                yield item
+    if failed and not ended:
+        raise failed
 
 
 def on_node(where: Node, function: Callable[..., Any], **options: Any) -> Any:

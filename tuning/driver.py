@@ -1,7 +1,7 @@
 """Algorithm 2 from start to end: trials on Ray Tune, the pick, the retrain, the test, and the files that hold it all."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from data_utils.places import is_s3, shown, under
 from data_utils.splits import Splits
 from trainables.alike import versions
 from trainables.classifier import ClassifierTrainable
-from trainables.recipe import Recipe
 from tuning import cluster
 from tuning.ahead import compute_ahead, recipes_ahead
 from tuning.broken_off import saying_how_to_go_on
@@ -155,7 +154,7 @@ def _run(todo: Plan, overwrite: bool, resume: bool, console: Console) -> SweepRe
                 interrupted = interrupts.requested or not recorder.all_ended
                 winner = None if interrupted else pick(trials, epochs)
                 retrained = (
-                    retrain_all(todo, folder, winner, progress, tracking, interrupts) if winner else []
+                    retrain_all(todo, folder, winner, progress, tracking, interrupts, ours) if winner else []
                 )
             place = shown(sweep.place) if is_s3(sweep.storage) else None
             result = SweepResult(folder, trials, winner, retrained, interrupted, tracking.missing, place)
@@ -272,17 +271,20 @@ def _prepare(
     for recipe in recipes_ahead(todo.trials):
         progress.stage(f"opening what {recipe.arch}'s trials share")
         try:
-            on_nodes = _on_each_node(todo, recipe)
-            ours.wants = len(on_nodes)
-            for computed in on_nodes:
-                for done, total in computed:
+            where = [node for node in nodes() if node.fits(todo.cpus, todo.gpus)]
+            ours.wants, ours.waits = len(where), True
+            # On every node, since each keeps what it computes; where none has room for it now, trials compute it.
+            calls = [(node, (recipe, todo.device, node.cpus)) for node in where]
+            for done, total in cluster.on_first(compute_ahead, calls, todo.cpus, todo.gpus):
+                ours.waits = False
+                if total:
                     progress.count("images computed ahead", done, total)
         except RayError as error:
             problem = (
                 f"cannot be computed: {last_line(error)}; lower data.eval_batch_size or free memory and disk"
             )
             raise InputError(f"what {recipe.arch}'s trials share", [problem]) from error
-    ours.wants = 1
+    ours.wants, ours.waits = 1, False
     folder = todo.sweep.folder if resume else claim_folder(todo, overwrite)
     with saying_how_to_go_on(folder):
         if not resume:
@@ -290,15 +292,6 @@ def _prepare(
         if data.skipped:
             write_skipped(folder, todo.sweep.name, data.skipped)
     return folder, data.splits
-
-
-def _on_each_node(todo: Plan, recipe: Recipe) -> list[Iterator[tuple[int, int]]]:
-    """Begin to compute what trials share on every node that they may run on, since each keeps what it computes."""
-    where = [node for node in nodes() if node.fits(todo.cpus, todo.gpus)]
-    return [
-        cluster.stream(compute_ahead, node, todo.cpus, todo.gpus, recipe, todo.device, node.cpus)
-        for node in where
-    ]
 
 
 def _trial_config(spec: TrialSpec, todo: Plan) -> dict[str, Any]:

@@ -23,6 +23,8 @@ class Claim:
     """GPUs a trial."""
     wants: int
     """Trials that it could run at once, were there nobody else."""
+    starved: bool = False
+    """Whether it has a share, and has long waited for a machine with enough of it free in one piece."""
 
 
 @dataclass

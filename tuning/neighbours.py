@@ -1,6 +1,7 @@
 """The sweeps that share a cluster, known to each other by a named actor of Ray's, and what is left to each."""
 
 import logging
+import math
 import threading
 import time
 import uuid
@@ -18,13 +19,18 @@ from tuning.nodes import nodes
 
 logger = logging.getLogger(__name__)
 
-Plain = tuple[str, int, float, int]
+Plain = tuple[str, int, float, int, bool]
 """The fields of a `Claim`: sweeps whose code differs, as by `--code`, may not know each other's classes."""
 
 NAME, NAMESPACE = "sweeps", "upsweep"
 SECONDS_BETWEEN = 2.0
 SECONDS_UNTIL_FORGOTTEN = 30.0
 """After its last word, as when its driver was killed."""
+SECONDS_UNTIL_STARVED = 10.0
+"""For which a sweep has a share and nothing of it runs, and the others no more than theirs: then what is free is in pieces."""
+SECONDS_OF_YIELDING = 60.0
+"""For which the others then keep the cluster empty; if that does not help, none of them is in the way."""
+SECONDS_BETWEEN_YIELDING = 600.0
 
 
 @dataclass
@@ -35,8 +41,12 @@ class Room:
     """None: as many as fit, there being no other sweep."""
     slots: int | None = None
     """How many fit, where others may come; None: any number may wait in Ray's queue, which only this sweep has."""
+    yields: bool = False
+    """Whether all trials are to make room, for another sweep's that fits in no piece of what is free."""
     live: int = 0
     """Trials that run, or are about to."""
+    running: int = 0
+    """Those of them that run."""
     paused: int = 0
     """Trials that have made room for others', and go on before new ones begin."""
 
@@ -48,7 +58,7 @@ class Room:
         """
         if self.live + self.paused == 0:
             return True
-        if self.paused:
+        if self.paused or self.yields:
             return False
         if self.most is None:
             return self.slots is None or self.live <= self.slots
@@ -57,7 +67,14 @@ class Room:
     @property
     def may_go_on(self) -> bool:
         """Whether a paused trial may."""
-        return self.most is None or self.live < max(self.most, 1)
+        return self.live < self.allowed
+
+    @property
+    def allowed(self) -> float:
+        """How many trials may run at once: one at least, but while all make room."""
+        if self.yields:
+            return 0
+        return math.inf if self.most is None else max(self.most, 1)
 
 
 class Claims:
@@ -66,10 +83,10 @@ class Claims:
     def __init__(self) -> None:
         self._claims: dict[str, tuple[float, Plain]] = {}
 
-    def claim(self, sweep: str, cpus: int, gpus: float, wants: int) -> list[Plain]:
+    def claim(self, sweep: str, cpus: int, gpus: float, wants: int, starved: bool = False) -> list[Plain]:
         """Note what a sweep could use, and return all claims in the order in which the sweeps came."""
         now = time.monotonic()
-        self._claims[sweep] = now, (sweep, cpus, gpus, wants)
+        self._claims[sweep] = now, (sweep, cpus, gpus, wants, starved)
         self._claims = {
             sweep: (heard, of)
             for sweep, (heard, of) in self._claims.items()
@@ -87,13 +104,15 @@ class Neighbour:
 
     Attributes:
         wants: trials that could run at once; set by whoever knows.
+        waits: whether work that is no trial waits for a machine; likewise.
     """
 
     def __init__(self, cpus: int, gpus: float):
         self._claim = Claim(uuid.uuid4().hex, cpus, gpus, 1)
         self._stop, self._thread = threading.Event(), threading.Thread(target=self._keep, daemon=True)
         self._failing = False
-        self.room, self.wants = Room(), 1
+        self._waiting, self._content = _Since(), _Since()
+        self.room, self.wants, self.waits = Room(), 1, False
 
     def come(self) -> None:
         """Claim, and go on to from a thread until `leave`."""
@@ -122,13 +141,35 @@ class Neighbour:
             self.claim()
 
     def _claim_room(self) -> None:
-        claim = replace(self._claim, wants=max(self.wants, 1))
+        claim = replace(self._claim, wants=max(self.wants, 1), starved=self._is_starved())
         answer = ray.get(_claims().claim.remote(*astuple(claim)), timeout=SECONDS_UNTIL_FORGOTTEN / 3)
         claims = [Claim(*one) for one in answer]
         there = nodes()
         self.room.slots = sum(node.fits(claim.cpus, claim.gpus) for node in there)
         shares = fair_shares([(one.cpus, one.gpus) for one in there], claims)
-        self.room.most = shares[claim.sweep] if len(claims) > 1 else None
+        self.room.most = most = shares[claim.sweep] if len(claims) > 1 else None
+        content = self._content.seconds(most is not None and self.room.running <= max(most, 1))
+        others = any(one.starved for one in claims if one.sweep != claim.sweep)
+        self.room.yields = others and content >= SECONDS_UNTIL_STARVED
+
+    def _is_starved(self) -> bool:
+        """Return whether the others are to yield: for a while, and again much later."""
+        waits = self.waits or (self.room.live > 0 and self.room.running == 0)
+        seconds = self._waiting.seconds(bool(waits and self.room.most)) % SECONDS_BETWEEN_YIELDING
+        return SECONDS_UNTIL_STARVED <= seconds < SECONDS_UNTIL_STARVED + SECONDS_OF_YIELDING
+
+
+class _Since:
+    """For how long something has been so."""
+
+    def __init__(self) -> None:
+        self._began: float | None = None
+
+    def seconds(self, so: bool) -> float:
+        """Note whether it is so now, and return for how many seconds it has been."""
+        now = time.monotonic()
+        self._began = (now if self._began is None else self._began) if so else None
+        return 0.0 if self._began is None else now - self._began
 
 
 @contextmanager

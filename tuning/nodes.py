@@ -3,12 +3,14 @@
 import math
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
 import ray
+
+_ALMOST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,22 @@ def this_machine() -> Node:
     return Node(platform.node(), cores, _gpus())
 
 
-def largest(there: Iterable[Node], cpus: int, gpus: float) -> Node | None:
-    """Return the node with the most cores of those that fit a trial, or None: where work runs that runs alone."""
-    fitting = [node for node in there if node.fits(cpus, gpus)]
-    return max(fitting, key=lambda node: node.cpus, default=None)
+def largest(there: Sequence[Node]) -> list[Node]:
+    """Return those with the most cores: where work runs that runs alone."""
+    most = max((node.cpus for node in there), default=0)
+    return [node for node in there if node.cpus == most]
+
+
+def with_room(
+    there: Iterable[Node], cpus: int, gpus: float, free: Mapping[str, tuple[float, float]]
+) -> list[Node]:
+    """Return those that could begin a trial now; `free` is {id: (CPU cores, GPUs) that nothing has taken}."""
+
+    def has_room(node: Node) -> bool:
+        free_cpus, free_gpus = free.get(node.id, (0.0, 0.0))
+        return free_cpus + _ALMOST >= cpus and free_gpus + _ALMOST >= gpus
+
+    return [node for node in there if has_room(node)]
 
 
 def room(there: Iterable[Node], cpus: int, gpus: float) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """Trials that end an epoch, keep it and leave: all at an interrupt, some where other sweeps have a claim to the cluster."""
 
+import math
 from collections import Counter
 from typing import Any
 
@@ -49,16 +50,16 @@ class Pausing(FIFOScheduler):
         chosen = super().choose_trial_to_run(tune_controller)
         if chosen and chosen.status == Trial.PAUSED and not self._room.may_go_on:
             chosen = None
-        if chosen is None and self._room.most is not None:
+        if chosen is None and self._room.allowed < math.inf:
             let_go_of_idle_workers(tune_controller)
         return chosen
 
     def _makes_room(self, trial: Trial) -> bool:
         """Return whether a trial is the one to leave, there being too many; those that are leaving count no more."""
-        if self._room.most is None or trial.status != Trial.RUNNING or trial.trial_id in self._leaving:
+        if trial.status != Trial.RUNNING or trial.trial_id in self._leaving:
             return False
         running = sum(t.status == Trial.RUNNING and t.trial_id not in self._leaving for t in self._running)
-        if running <= max(self._room.most, 1):
+        if running <= self._room.allowed:
             return False
         self._leaving.add(trial.trial_id)
         return True
@@ -67,6 +68,7 @@ class Pausing(FIFOScheduler):
         """Tell the room how many trials there are."""
         by_status = Counter(trial.status for trial in live)
         self._leaving &= {trial.trial_id for trial in live if trial.status == Trial.RUNNING}
+        self._room.running = by_status[Trial.RUNNING] - len(self._leaving)
         self._room.live = by_status[Trial.RUNNING] + by_status[Trial.PENDING] - len(self._leaving)
         self._room.paused = by_status[Trial.PAUSED] + len(self._leaving)
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray._private import ray_constants, services
+from ray._private import ray_constants, services, state
 from ray._raylet import (  # type: ignore[attr-defined]  # it is compiled, and its stub knows less
     AuthenticationTokenLoader,
     Config,
@@ -70,6 +70,12 @@ def nodes_of(address: str) -> set[str]:
 def nodes_here() -> set[str]:
     """Return the ids of the nodes that run on this machine, of whatever cluster."""
     return set(services.find_node_ids())  # type: ignore[no-untyped-call]  # Ray leaves it untyped
+
+
+def free_resources() -> dict[str, tuple[float, float]]:
+    """Return {id of a node: the CPU cores and GPUs that nothing has taken there}, as the head knows it now."""
+    free = state.available_resources_per_node()  # type: ignore[no-untyped-call]  # as below
+    return {node: (float(one.get("CPU", 0)), float(one.get("GPU", 0))) for node, one in free.items()}
 
 
 def let_go_of_idle_workers(controller: Any) -> None:

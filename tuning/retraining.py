@@ -20,9 +20,11 @@ from tuning.disk_full import says_disk_full
 from tuning.failures import reason
 from tuning.files import aside
 from tuning.interrupts import Interrupts
-from tuning.nodes import Node, largest, nodes
+from tuning.neighbours import Neighbour
+from tuning.nodes import Node, largest, nodes, with_room
 from tuning.plan import Plan
 from tuning.progress import Progress
+from tuning.ray_inside import free_resources
 from tuning.results import write_predictions, write_test
 from tuning.retrain import Failed, Paused, Retrained, RetrainEnd, retrain, stop_file
 from tuning.retrains import Retrains
@@ -31,11 +33,23 @@ from tuning.space import TrialSpec
 from tuning.track import Tracking
 from tuning.wording import counted
 
+SECONDS_FOR_THE_LARGEST = 30.0
+"""For which a retrain waits for room on one of the largest machines, when smaller ones have some."""
+
 
 def retrain_all(
-    todo: Plan, folder: Path, winner: Pick, progress: Progress, tracking: Tracking, interrupts: Interrupts
+    todo: Plan,
+    folder: Path,
+    winner: Pick,
+    progress: Progress,
+    tracking: Tracking,
+    interrupts: Interrupts,
+    ours: Neighbour,
 ) -> list[RetrainEnd]:
     """Retrain the winner with each seed that was not done before, and write what there is after each.
+
+    Args:
+        ours: told while a retrain waits for a machine.
 
     Raises:
         KeyboardInterrupt: an interrupt was requested, and the retrain under way has kept its state.
@@ -48,7 +62,7 @@ def retrain_all(
         if interrupts.requested:  # and the retrain before was in its last epoch
             raise KeyboardInterrupt
         before, began = kept.read(seed), time.time()
-        ends.append(before or _retrain(todo, winner, seed, kept, unlike, progress, interrupts))
+        ends.append(before or _retrain(todo, winner, seed, kept, unlike, progress, interrupts, ours))
         files = _write_retrained(folder, todo, winner, ends, kept)
         tracking.retrained(todo.trials[winner.trial], winner, ends[-1], files, began)
     return ends
@@ -62,6 +76,7 @@ def _retrain(
     unlike: set[str],
     progress: Progress,
     interrupts: Interrupts,
+    ours: Neighbour,
 ) -> RetrainEnd:
     """Retrain with one seed, again from its kept state if it fails; what goes wrong is an end like others, since the trials' rows and other seeds stand.
 
@@ -77,7 +92,8 @@ def _retrain(
     stop, alike = stop_file(state), asdict(todo.alike) if todo.alike else None
     remove(stop)  # of an interrupt before
     while True:
-        where = _largest(todo, unlike, progress)
+        ours.waits = True
+        where = _where(todo, unlike, progress)
         try:
             with interrupts.heeded(
                 "the retrain ends its epoch and keeps its state", lambda: write_bytes(stop, b"")
@@ -96,6 +112,7 @@ def _retrain(
                     period,
                     alike,
                 ):
+                    ours.waits = False
                     if isinstance(event, Paused):
                         raise KeyboardInterrupt
                     if not isinstance(event, int):
@@ -117,19 +134,26 @@ def _retrain(
             progress.warn(f"the retrain with seed {seed} failed and is tried again ({tries}): {said}")
 
 
-def _largest(todo: Plan, unlike: set[str], progress: Progress) -> Node:
-    """Return the node to retrain on, as the cluster is now; it may have lost all that fit since the trials, so wait for one."""
-    told = False
+def _where(todo: Plan, unlike: set[str], progress: Progress) -> Node:
+    """Return the node to retrain on, as the cluster is now; it may have lost all that fit since the trials, so wait for one.
+
+    It is one of the largest; where other sweeps run, too, one of those that have room for it, or after a while any other.
+    """
+    told, began = False, time.monotonic()
     while True:
-        like = [node for node in nodes() if node.id not in unlike]
-        if found := largest(like, todo.cpus, todo.gpus):
-            return found
-        if not told:
+        like = [node for node in nodes() if node.id not in unlike and node.fits(todo.cpus, todo.gpus)]
+        if like and not cluster.is_shared():
+            return largest(like)[0]
+        free = with_room(like, todo.cpus, todo.gpus, free_resources()) if like else []
+        enough = largest(like) if time.monotonic() - began < SECONDS_FOR_THE_LARGEST else like
+        if found := [node for node in free if node in enough]:
+            return largest(found)[0]
+        if not like and not told:
             demand = f"{counted(todo.cpus, 'CPU')} and {todo.gpus:g} GPUs"
             but = ", but those that differ" if unlike else ""
             progress.warn(f"no machine of the cluster{but} has {demand} now; the retrain waits for one")
-        told = True
-        time.sleep(1)
+            told = True
+        time.sleep(0.5)
 
 
 def _write_retrained(

@@ -99,20 +99,31 @@ class Service:
                 pack(code, folder)
             arguments = ["run", *(["--overwrite"] if overwrite else [])]
             server = sweep.s3.endpoint or "", sweep.s3.region or ""
-            about = Run(run, sweep.name, sweep.storage, _user(), [], *server).metadata
+            about = Run(run, sweep.name, sweep.storage, _user(), [], *server, code is not None).metadata
             self._start(run, arguments, about, {"working_dir": str(folder)})
         return run
 
-    def resume(self, run: Run) -> str:
+    def resume(self, run: Run, code: Path | None = None) -> str:
         """Go on with a run, and return the id of the job that does.
 
+        Args:
+            code: as of `submit`.
+
         Raises:
-            InputError: it is under way.
+            InputError: it is under way, or had code of its own and has none now.
         """
         if run.is_under_way:
             raise InputError(run.id, ["is under way; `upsweep logs -f` follows it"])
+        if run.own_code and code is None:
+            problem = "was submitted with code of its own, and the cluster's would go on with it; give it again by --code DIR"
+            raise InputError(run.id, [problem])
         job = f"{run.id}.{len(run.jobs) + 1}"
-        self._start(job, ["resume", *run.arguments], replace(run, user=_user()).metadata, {})
+        about = replace(run, user=_user(), own_code=code is not None).metadata
+        with tempfile.TemporaryDirectory() as folder:
+            if code is not None:
+                pack(code, Path(folder))
+            environment = {} if code is None else {"working_dir": folder}
+            self._start(job, ["resume", *run.arguments], about, environment)
         return job
 
     def stop(self, run: Run) -> bool:

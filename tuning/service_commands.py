@@ -147,11 +147,11 @@ def service_of(run: str, address: str | None) -> str | None:
     return os.environ.get(VARIABLE) if not Path(run).exists() else None
 
 
-def resume_run(run: str, address: str) -> NoReturn:
+def resume_run(run: str, address: str, code: Path | None = None) -> NoReturn:
     """Go on with a run on a cluster, and exit as `submit` does."""
     with input_errors():
         service = _service(address)
-        job = service.resume(service.run(run))
+        job = service.resume(service.run(run), code)
         _see_it_begin(service, run, job, wait=False)
     raise typer.Exit
 

@@ -10,8 +10,8 @@ from ray.job_submission import JobStatus
 
 from data_utils.errors import InputError, near
 
-RUN, NAME, STORAGE, USER, ENDPOINT, REGION = (
-    f"upsweep_{key}" for key in ("run", "name", "storage", "user", "endpoint", "region")
+RUN, NAME, STORAGE, USER, ENDPOINT, REGION, CODE = (
+    f"upsweep_{key}" for key in ("run", "name", "storage", "user", "endpoint", "region", "code")
 )
 """Keys of a job's metadata."""
 
@@ -32,6 +32,8 @@ class Run:
     endpoint: str = ""
     """Of a storage at S3, as the sweep file gives it; empty: as the head's environment does."""
     region: str = ""
+    own_code: bool = False
+    """Whether packages of upsweep's have travelled with it."""
 
     @property
     def last(self) -> JobDetails:
@@ -69,6 +71,7 @@ class Run:
             USER: self.user,
             ENDPOINT: self.endpoint,
             REGION: self.region,
+            CODE: "own" if self.own_code else "",
         }
 
     @property
@@ -114,6 +117,7 @@ def runs_of(jobs: Iterable[JobDetails]) -> list[Run]:
             of_run,
             first.get(ENDPOINT, ""),
             first.get(REGION, ""),
+            bool(first.get(CODE)),
         )
         for run, of_run in found.items()
         if (first := of_run[0].metadata) is not None

@@ -50,7 +50,9 @@ def check_token(subject: str) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(str(file), [f"holds no token that can be read ({error})"]) from error
     if empty:
-        raise InputError(str(file), ["is empty; copy the cluster's token into it"])
+        raise InputError(
+            str(file), ["is empty; copy the cluster's token into it, or remove it and call `upsweep token`"]
+        )
     _refuse_open(file)
 
 

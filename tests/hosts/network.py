@@ -18,7 +18,11 @@ def why_not() -> str | None:
     for tool in ("ip", "unshare"):
         if shutil.which(tool) is None:
             return f"there is no command {tool} here (apt-get install iproute2 util-linux)"
-    tried = subprocess.run([*_UNSHARE, "--net", "true"], capture_output=True, text=True, check=False)
+    # All that is made below, in a namespace that is gone with the command.
+    links = "ip link add probe type bridge && ip link add one type veth peer name other"
+    tried = subprocess.run(
+        [*_UNSHARE, "--net", "sh", "-c", links], capture_output=True, text=True, check=False
+    )
     return f"this machine allows no network namespaces: {tried.stderr.strip()}" if tried.returncode else None
 
 

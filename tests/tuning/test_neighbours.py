@@ -1,5 +1,8 @@
 """Two sweeps on one cluster of two cores: both progress, and both end as each does alone."""
 
+import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -12,11 +15,12 @@ import ray
 
 from tests.chaos.compare import differences
 from tests.conftest import Run
+from tests.small_cluster import SmallCluster
 from tests.tuning.test_service import head, shared, until  # noqa: F401  # fixtures
 from tuning import neighbours
 from tuning.config import load_sweep
 from tuning.driver import run
-from tuning.neighbours import Room, neighbour
+from tuning.neighbours import Neighbour, Room, neighbour
 
 EPOCHS = {"first": 800, "second": 30}
 """Of each trial: the first sweep still runs when the second has ended."""
@@ -37,6 +41,8 @@ def test_a_room() -> None:
     assert not Room(most=1, live=1, paused=1).may_go_on
     assert Room(most=0).is_left
     assert Room(most=0, paused=1).may_go_on
+    assert not Room(most=2, live=1, yields=True).is_left
+    assert not Room(most=2, paused=1, yields=True).may_go_on
 
 
 @pytest.fixture
@@ -58,6 +64,58 @@ def test_a_sweep_has_its_share_as_long_as_there_are_others() -> None:
             assert second.room.most == 1
             until(lambda: first.room.most == 1, 30)
         until(lambda: first.room.most is None, 30)
+
+
+def test_a_sweep_is_starved_for_a_while_and_again_much_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a share, and nothing that runs for ten seconds; what a minute of yielding does not help, others are not kept from."""
+    now = 1000.0
+    monkeypatch.setattr("tuning.neighbours.time.monotonic", lambda: now)
+    ours = Neighbour(4, 0)
+    ours.room = Room(most=1, live=1)
+
+    def starved_from(second: float) -> bool:
+        nonlocal now
+        now = 1000.0 + second
+        return ours._is_starved()
+
+    assert [starved_from(second) for second in (0, 9, 11, 69, 71, 599, 611, 671)] == [
+        False, False, True, True, False, False, True, False,
+    ]  # fmt: skip
+    ours.room.running = 1
+    assert not starved_from(1211)
+    ours.room = Room(most=0, live=1)
+    assert not any(starved_from(second) for second in (1212, 1223))
+    ours.room, ours.waits = Room(most=1), True
+    assert [starved_from(second) for second in (1224, 1235)] == [False, True]
+
+
+@pytest.mark.slow
+def test_a_trial_that_needs_a_whole_machine_gets_one(tmp_path: Path) -> None:
+    """Small trials that have made room do so wherever they ran, which leaves pieces of both machines; so all of them leave."""
+
+    def toys(name: str, cpus: int, trials: int, epochs: int) -> subprocess.Popen[str]:
+        folder = tmp_path / name
+        folder.mkdir()
+        arguments = [small.address, str(folder), *map(str, (cpus, trials, epochs))]
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.tuning.neighbour_toys", *arguments],
+            cwd=Path(__file__).parents[2],
+            env=os.environ | small.environment,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    with SmallCluster(tmp_path) as small:
+        for _ in range(2):
+            small.add(cpus=3)
+        with toys("first", 1, 6, 600) as first:
+            assert first.stdout is not None
+            assert first.stdout.readline() == "running\n"
+            with toys("second", 3, 1, 10) as second:
+                said, _ = second.communicate(timeout=300)
+            assert said == "running\n10\n"
+            assert first.poll() is None, "the second has waited for the first"
+            assert first.stdout.readline().split() == ["600"] * 6
 
 
 class Strange:

@@ -1,8 +1,10 @@
 """What nodes have to give, by literal nodes."""
 
+from dataclasses import replace
+
 import pytest
 
-from tuning.nodes import Node, equal_share, largest, room
+from tuning.nodes import Node, equal_share, largest, room, with_room
 
 HEAD, SMALL, BIG = Node("head", 0, 0), Node("small", 4, 2), Node("big", 16, 1)
 THERE = [HEAD, SMALL, BIG]
@@ -31,9 +33,21 @@ def test_two_nodes_of_one_host_count_together() -> None:
     assert room([Node("a", 2, 0), Node("a", 3, 0)], 1, 0.0) == {"a": 5}
 
 
-def test_what_runs_alone_gets_the_most_cores_of_those_that_fit_a_trial() -> None:
-    """Two GPUs at once are in the small one alone; three nowhere."""
-    assert [largest(THERE, 1, gpus) for gpus in (0.0, 1.0, 2.0, 3.0)] == [BIG, BIG, SMALL, None]
+def test_what_runs_alone_gets_the_most_cores() -> None:
+    """Of several like ones any."""
+    other = replace(SMALL, host="other")
+    assert largest(THERE) == [BIG]
+    assert largest([HEAD, SMALL, other]) == [SMALL, other]
+    assert largest([]) == []
+
+
+def test_room_is_where_nothing_has_taken_it() -> None:
+    """Of which a node that is not known has none."""
+    one, two, three = (replace(SMALL, id=name) for name in ("one", "two", "three"))
+    free = {"one": (4.0, 0.5), "two": (1.0, 2.0)}
+    assert with_room([one, two, three], 2, 0.0, free) == [one]
+    assert with_room([one, two, three], 1, 0.5, free) == [one, two]
+    assert with_room([one, two, three], 1, 1.0, free) == [two]
 
 
 @pytest.mark.parametrize(("at_once", "cores"), [(1, 16), (2, 16), (4, 8), (64, 1)])

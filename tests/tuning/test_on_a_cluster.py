@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -90,6 +91,54 @@ def test_a_sweep_runs_where_the_cores_are(small: SmallCluster, upsweep: Run, tmp
             for side in ("there", "here")
         )
         assert there.equals(here), table
+
+
+ON_BOTH = """
+import os
+import sys
+import time
+
+from tuning import cluster
+from tuning.nodes import nodes
+from tuning.ray_inside import free_resources
+
+def work(name):
+    yield f"{name} begun"
+    if name == "lost":
+        os.kill(os.getpid(), 9)
+    time.sleep(2)
+    yield f"{name} done"
+
+cluster.start(sys.argv[1])
+one, other = [node for node in nodes() if node.cpus]
+print(*sorted(cluster.on_first(work, [(one, ("lost",)), (other, ("found",))], 1, 0)), sep=", ")
+busy = cluster.on_node(one, time.sleep, num_cpus=2).remote(600)
+while free_resources()[one.id][0]:
+    time.sleep(0.1)
+print(*cluster.on_first(work, [(one, ("late",)), (other, ("early",))], 1, 0), sep=", ")
+"""
+
+
+@pytest.mark.slow
+def test_work_for_each_machine_waits_for_none(small: SmallCluster) -> None:
+    """One that is lost is no loss as long as another ends; one that others keep busy is given up when another has ended."""
+    second = small.add(cpus=2)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", ON_BOTH, small.address],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        stop(second)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "found begun, found done, lost begun",
+        "early begun, early done",
+    ]
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from tuning.driver import claim_folder, run
 from tuning.interrupts import Interrupts
 from tuning.journal import FOLDER as JOURNAL
 from tuning.journal import Journal
+from tuning.neighbours import Neighbour
 from tuning.plan import plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
@@ -270,7 +271,9 @@ def retrained(folder: Path) -> Retrained:
         Tracking([], todo.trials, recorder, progress.warn) as tracking,
     ):
         winner, interrupts = Pick(trial=0, epoch=3, val_accuracy=0.5), Interrupts(progress.warn)
-        (end,) = retrain_all(todo, claim_folder(todo), winner, progress, tracking, interrupts)
+        (end,) = retrain_all(
+            todo, claim_folder(todo), winner, progress, tracking, interrupts, Neighbour(1, 0)
+        )
     assert isinstance(end, Retrained)
     return end
 

@@ -120,6 +120,13 @@ def test_changed_code_travels_with_the_run(upsweep: Run, shared: Path, tmp_path:
     assert "opening MY images of" in done.stdout
     assert "'NoneType' object is not callable" in done.stdout
     assert done.returncode == 1
+    run = done.stdout.split()[0]
+    assert "was submitted with code of its own" in refused(upsweep("resume", run))
+    resumed = upsweep("resume", run, "--code", ROOT)
+    assert resumed.returncode == 0, resumed.stderr
+    followed = upsweep("logs", "-f", run)
+    assert "opening MY images of" not in followed.stdout
+    until((shared / "runs" / "mine" / "ended.json").exists)
 
 
 def refused(done: "subprocess.CompletedProcess[str]") -> str:

@@ -15,10 +15,12 @@ def job(metadata: dict[str, str] | None, start: int = 0) -> JobDetails:
 
 def test_a_run_is_its_jobs() -> None:
     """In their order, with the server that its sweep file names; other people's jobs are none of ours."""
-    given = Run("small-1", "small", "s3://bucket", "ann", [], "http://127.0.0.1:9000", "eu")
+    given = Run("small-1", "small", "s3://bucket", "ann", [], "http://127.0.0.1:9000", "eu", own_code=True)
     later, first = job(given.metadata, start=2), job(given.metadata, start=1)
     [run] = runs_of([later, job(None), job({"of": "others"}), first])
-    assert run == Run("small-1", "small", "s3://bucket", "ann", [first, later], "http://127.0.0.1:9000", "eu")
+    assert run == Run(
+        "small-1", "small", "s3://bucket", "ann", [first, later], "http://127.0.0.1:9000", "eu", own_code=True
+    )
     assert run.arguments == ["s3://bucket/small", "--endpoint=http://127.0.0.1:9000", "--region=eu"]
     assert find([run], "s3://bucket/small/") == run
 
