@@ -12,6 +12,9 @@ from ray._raylet import (  # type: ignore[attr-defined]  # it is compiled, and i
     Config,
     GcsClient,
 )
+from ray.exceptions import RayActorError
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial
 
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
@@ -85,6 +88,26 @@ def let_go_of_idle_workers(controller: Any) -> None:
         controller: what Ray Tune hands to schedulers.
     """
     controller._tune_controller._cleanup_cached_actors(force_all=True)
+
+
+@contextmanager
+def one_failure_a_worker() -> Iterator[None]:
+    """Let a worker that dies fail its trial once, while Ray Tune runs.
+
+    Several calls to one worker may be under way, as where it is used again. Each fails by itself, and the second finds a trial
+    that waits for its next try, which Ray Tune would give up for good, whatever tries it has left.
+    """
+    process = TuneController._process_trial_failure
+
+    def process_first(self: TuneController, trial: Trial, exception: Any) -> None:
+        if trial.status != Trial.PENDING or not isinstance(exception, RayActorError):
+            process(self, trial, exception)
+
+    TuneController._process_trial_failure = process_first
+    try:
+        yield
+    finally:
+        TuneController._process_trial_failure = process
 
 
 def node_address() -> str:

@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shlex
+import socket
 import tempfile
 import time
 from collections import deque
@@ -15,11 +16,12 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ray.dashboard.modules.job.pydantic_models import JobDetails
 from ray.exceptions import AuthenticationError
 from ray.job_submission import JobStatus, JobSubmissionClient
-from requests import RequestException
+from requests.utils import get_environ_proxies
 from ruamel.yaml import YAML
 
 from data_utils.errors import InputError
@@ -40,6 +42,7 @@ SECONDS_TO_STOP = 3600
 """How long a run that is stopped may take to end its epochs, before Ray kills it."""
 SECONDS_TO_BEGIN = 90.0
 """How long a submit waits for the run to be looked at on the cluster."""
+SECONDS_TO_REACH = 10.0
 _POLL = 0.3
 _OF_RAY = re.compile(r"Running entrypoint for job |\d{4}-\d\d-\d\d [\d:,]+\s(INFO|WARNING) ")
 """What begins the lines that Ray logs on the way."""
@@ -55,7 +58,7 @@ class Service:
     """
 
     def __init__(self, address: str):
-        if not re.match(r"https?://[^/@]+/?$", address):
+        if not re.match(r"https?://[^/@]+/?$", address) or not _has_good_port(address):
             problem = "is no address of a cluster's dashboard; give http://HEAD:8265, by --address or UPSWEEP_ADDRESS"
             raise InputError(address, [problem])
         self._address = address
@@ -64,6 +67,7 @@ class Service:
             check_token(address)
         ray_inside.reread_environment()
         with self._talking():
+            _reach(address)
             self._client = JobSubmissionClient(address)
         logging.getLogger("ray").setLevel(logging.ERROR)  # which tells of each upload
 
@@ -232,12 +236,33 @@ class Service:
         except AuthenticationError as error:
             problem = "does not take this token; copy the cluster's own to this machine, mode 600"
             raise InputError(self._address, [problem]) from error
-        except (ConnectionError, RequestException) as error:
+        except OSError as error:  # of which those of requests are
             problem = f"cannot be reached ({type(error).__name__}); is this the head's dashboard, and is it, or your tunnel, up?"
             raise InputError(self._address, [problem]) from error
         except RuntimeError as error:
             said = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(self._address, [f"does not do it: {said}"]) from error
+
+
+def _has_good_port(address: str) -> bool:
+    try:
+        urlsplit(address).port  # noqa: B018  # which is looked at when asked for
+    except ValueError:
+        return False
+    return True
+
+
+def _reach(address: str) -> None:
+    """Connect once, with a bound on it: Ray's client has none, and a firewall that drops what comes keeps it for minutes.
+
+    Raises:
+        OSError: nobody answers there.
+    """
+    if get_environ_proxies(address, None):  # which is who is to be reached
+        return
+    url = urlsplit(address)
+    port = url.port or {"http": 80, "https": 443}[url.scheme]
+    socket.create_connection((url.hostname or "", port), timeout=SECONDS_TO_REACH).close()
 
 
 class RefusedError(InputError):

@@ -19,7 +19,7 @@ from tuning.records import make_stopper
 from tuning.space import trial_specs
 from tuning.trials import run_trials
 
-SECONDS = 0.2
+SECONDS = 0.3
 """That an epoch sleeps."""
 
 

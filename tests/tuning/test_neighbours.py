@@ -108,14 +108,14 @@ def test_a_trial_that_needs_a_whole_machine_gets_one(tmp_path: Path) -> None:
     with SmallCluster(tmp_path) as small:
         for _ in range(2):
             small.add(cpus=3)
-        with toys("first", 1, 6, 600) as first:
+        with toys("first", 1, 6, 300) as first:
             assert first.stdout is not None
             assert first.stdout.readline() == "running\n"
             with toys("second", 3, 1, 10) as second:
                 said, _ = second.communicate(timeout=300)
             assert said == "running\n10\n"
             assert first.poll() is None, "the second has waited for the first"
-            assert first.stdout.readline().split() == ["600"] * 6
+            assert first.stdout.readline().split() == ["300"] * 6
 
 
 class Strange:

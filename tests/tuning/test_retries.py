@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from ray import tune
+from ray.exceptions import ActorDiedError
+from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from rich.console import Console
 
@@ -24,6 +26,7 @@ from tuning.journal import Journal
 from tuning.neighbours import Neighbour
 from tuning.plan import plan
 from tuning.progress import Progress
+from tuning.ray_inside import one_failure_a_worker
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, make_stopper
 from tuning.results import load
@@ -304,3 +307,26 @@ def dies_once(mark: Path) -> Any:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return dying
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "counts"),
+    [
+        (Trial.RUNNING, ActorDiedError(), True),
+        (Trial.PENDING, ActorDiedError(), False),
+        (Trial.PENDING, RuntimeError("it could not be stopped"), True),
+    ],
+)
+def test_a_worker_that_dies_fails_its_trial_once(
+    status: str, error: Exception, counts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call to it fails; when the second does, the trial waits for its next try, and is not to be given up."""
+    failed = []
+    monkeypatch.setattr(TuneController, "_process_trial_failure", lambda *given: failed.append(given[1:]))
+    original = TuneController._process_trial_failure
+    trial = Trial("toy", stub=True)
+    trial.set_status(status)
+    with one_failure_a_worker():
+        TuneController._process_trial_failure(object(), trial, exception=error)
+    assert failed == ([(trial, error)] if counts else [])
+    assert TuneController._process_trial_failure is original

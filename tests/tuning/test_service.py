@@ -171,7 +171,8 @@ def test_an_address_that_is_none_or_where_nobody_is(upsweep: Run, monkeypatch: p
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
     monkeypatch.delenv("UPSWEEP_ADDRESS", raising=False)
     assert "--address: must name the cluster's dashboard" in refused(upsweep("list"))
-    assert "give http://HEAD:8265" in refused(upsweep("list", "--address", "head:6379"))
+    for address in ("head:6379", "http://head:99999"):
+        assert "give http://HEAD:8265" in refused(upsweep("list", "--address", address))
     assert "cannot be reached" in refused(upsweep("list", "--address", "http://127.0.0.1:9"))
 
 
