@@ -109,10 +109,13 @@ def work(name):
     time.sleep(2)
     yield f"{name} done"
 
+def keep_busy():
+    time.sleep(600)
+
 cluster.start(sys.argv[1])
 one, other = [node for node in nodes() if node.cpus]
 print(*sorted(cluster.on_first(work, [(one, ("lost",)), (other, ("found",))], 1, 0)), sep=", ")
-busy = cluster.on_node(one, time.sleep, num_cpus=2).remote(600)
+busy = cluster.on_node(one, keep_busy, num_cpus=2).remote()
 while free_resources()[one.id][0]:
     time.sleep(0.1)
 print(*cluster.on_first(work, [(one, ("late",)), (other, ("early",))], 1, 0), sep=", ")
@@ -135,10 +138,10 @@ def test_work_for_each_machine_waits_for_none(small: SmallCluster) -> None:
     finally:
         stop(second)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        "found begun, found done, lost begun",
-        "early begun, early done",
-    ]
+    said = [
+        line for line in done.stdout.splitlines() if "begun" in line
+    ]  # and not what Ray says of the death
+    assert said == ["found begun, found done, lost begun", "early begun, early done"]
 
 
 @pytest.mark.slow
