@@ -24,6 +24,8 @@ CUT = "worker2"
 SECONDS_CUT = 30.0
 """At least; and until the sweep goes on without the worker."""
 LONGEST = 900.0
+_TOKENS = ("token", "wrong")
+"""Files of tokens: the cluster's, and another."""
 SHORT = ("--set", "train.max_epochs=24", "--set", "model.hidden=16")
 """Long enough for trials to run on both workers when one is cut off, and until its loss is noticed."""
 
@@ -44,8 +46,8 @@ class Story:
     def live(self) -> list[str]:
         """Run it, telling what happens, and return what was not as it should be."""
         (self._folder / "shared").mkdir()
-        self._token("token", secrets.token_hex(32))
-        self._token("wrong", secrets.token_hex(32))
+        for name in _TOKENS:
+            self._token(name, secrets.token_hex(32))
         with Network([HEAD, *WORKERS, CLIENT], self._folder) as network:
             self._network = network
             self._start()
@@ -54,6 +56,7 @@ class Story:
             self._stop_and_resume(run)
             self._cut(run)
             self._fetch(run)
+        self._look_for_tokens()
         self._compare()
         return self._problems
 
@@ -136,6 +139,18 @@ class Story:
         log = self._folder / f"{CUT}.log"
         self._until(lambda: log.read_text().count("Ray runtime started") > 1, f"{CUT} joins again")
         self._tell(f"{CUT} has joined again")
+
+    def _look_for_tokens(self) -> None:
+        tokens = [(self._folder / name).read_bytes() for name in _TOKENS]
+        files = [path for path in self._folder.rglob("*") if path.is_file() and not path.is_symlink()]
+        kept = {self._folder / name for name in _TOKENS}
+        with_one = [
+            path for path in files if path not in kept and any(one in path.read_bytes() for one in tokens)
+        ]
+        self._problems += [f"a token stands in {path}" for path in with_one]
+        self._tell(
+            f"a token in {len(with_one)} of {len(files)} files: logs, Ray's own, tables, report, model"
+        )
 
     def _compare(self) -> None:
         quickstart = ROOT / "experiments" / "quickstart.yaml"
