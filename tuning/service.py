@@ -47,6 +47,8 @@ _POLL = 0.3
 _OF_RAY = re.compile(r"Running entrypoint for job |\d{4}-\d\d-\d\d [\d:,]+\s(INFO|WARNING) ")
 """What begins the lines that Ray logs on the way."""
 _REFUSED = 2
+_LOGGERS = ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk")
+"""Of Ray's clients, which tell of each upload and connection; the last two have levels of their own."""
 _NOT_THERE = ("No module named", "python: not found", "python: command not found")
 
 
@@ -69,7 +71,8 @@ class Service:
         with self._talking():
             _reach(address)
             self._client = JobSubmissionClient(address)
-        logging.getLogger("ray").setLevel(logging.ERROR)  # which tells of each upload
+        for name in _LOGGERS:
+            logging.getLogger(name).setLevel(logging.ERROR)
 
     def runs(self) -> list[Run]:
         """Return the cluster's runs, the oldest first."""
