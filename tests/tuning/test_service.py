@@ -63,6 +63,7 @@ def test_a_run_from_its_submission_to_its_files(upsweep: Run, shared: Path, tmp_
     sweep_file = shared.parent / "small.yaml"
     begun = upsweep("submit", sweep_file, *ENDLESS, "--set", "faults.checkpoint_seconds=1")
     assert begun.returncode == 0, begun.stderr
+    assert "INFO" not in begun.stderr  # of Ray's
     [name] = begun.stdout.split()
     assert name.startswith("small-")
     until((shared / "runs" / "small" / "epochs.parquet").exists)
