@@ -126,12 +126,15 @@ def _features(
     device: torch.device,
     progress: Progress | None,
 ) -> KeptFeatures:
+    how = (
+        " deterministic" if recipe.deterministic and device.type == "cuda" else ""
+    )  # a CPU computes no other way
     with deterministic_algorithms(recipe.deterministic):
         return keep_features(
             frozen_part(model),
             pixels,
             data.store,
-            made_with=f"{recipe.arch} {recipe.image_size} {recipe.transform}",
+            made_with=f"{recipe.arch} {recipe.image_size} {recipe.transform}{how}",
             device=device,
             dtype=autocast_dtype(recipe.precision, device),
             progress=progress,

@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from data_utils.errors import InputError
+from data_utils.errors import InputError, first_line
 from tuning import ray_inside
 from tuning.joining import authenticate, join
 from tuning.nodes import Node, this_machine
@@ -31,9 +31,11 @@ _ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no loggers but those the driver names
 }
 
+logger = logging.getLogger(__name__)
+
 LOOPBACK = "127.0.0.1"
 STARTS = 3
-SECONDS_TO_BEGIN = 5.0
+SECONDS_TO_BEGIN = 30.0
 """For which a task that has not begun when another has ended is waited for."""
 
 _joined = False
@@ -171,7 +173,8 @@ def on_first(
 ) -> Iterator[Item]:
     """Run a generator function as a Ray task on each of several nodes, until one has ended and no other is under way.
 
-    Those that wait for their node then are given up: other sweeps may keep it busy for long.
+    Those that have not begun by then, nor for `SECONDS_TO_BEGIN` more, are given up: other sweeps may keep their node busy for long.
+    A worker or node that is lost is no loss to the others, which it is logged to.
 
     Args:
         calls: each node, with the arguments there; the function yields something as soon as it begins.
@@ -182,33 +185,40 @@ def on_first(
 
     Raises:
         InputError: the function raised one.
-        ray.exceptions.RayError: every one that began raised something else, or its worker or node died; the last.
+        ray.exceptions.RayError: it raised something else, or the worker or node of every one that began was lost; the last.
     """
     waiting = {
         on_node(node, generate, num_cpus=cpus, num_gpus=gpus, num_returns="streaming").remote(*args): False
         for node, args in calls
     }
-    ended, failed = False, None
-    while waiting:
-        ready, _ = ray.wait(list(waiting), timeout=SECONDS_TO_BEGIN if ended else None)
-        if not ready and not any(waiting.values()):
-            for late in waiting:
-                ray.cancel(late)
-            return
-        for task in ready:
-            try:
-                item = next(_items(task))
-            except StopIteration:
-                ended = True
-                del waiting[task]
-            except RayError as error:  # a machine that is lost, as it may be, is no loss to the others
-                failed = error
-                del waiting[task]
-            else:
-                waiting[task] = True
-                yield item
-    if failed and not ended:
-        raise failed
+    ended, lost = False, None
+    try:
+        while waiting:
+            ready, _ = ray.wait(list(waiting), timeout=SECONDS_TO_BEGIN if ended else None)
+            if not ready and not any(waiting.values()):
+                return
+            for task in ready:
+                try:
+                    item = next(_items(task))
+                except StopIteration:
+                    ended = True
+                    del waiting[task]
+                except RayTaskError:
+                    raise
+                except RayError as error:
+                    logger.warning(
+                        "what one machine was to compute for itself was lost: %s", first_line(error)
+                    )
+                    lost = error
+                    del waiting[task]
+                else:
+                    waiting[task] = True
+                    yield item
+    finally:
+        for late in waiting:
+            ray.cancel(late)
+    if lost and not ended:
+        raise lost
 
 
 def on_node(where: Node, function: Callable[..., Any], **options: Any) -> Any:

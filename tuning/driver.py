@@ -273,7 +273,7 @@ def _prepare(
         try:
             where = [node for node in nodes() if node.fits(todo.cpus, todo.gpus)]
             ours.wants, ours.waits = len(where), True
-            # On every node, since each keeps what it computes; where none has room for it now, trials compute it.
+            # On every node, since each keeps what it computes; one that does not come to it in time has its trials compute it.
             calls = [(node, (recipe, todo.device, node.cpus)) for node in where]
             for done, total in cluster.on_first(compute_ahead, calls, todo.cpus, todo.gpus):
                 ours.waits = False

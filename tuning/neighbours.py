@@ -26,11 +26,12 @@ NAME, NAMESPACE = "sweeps", "upsweep"
 SECONDS_BETWEEN = 2.0
 SECONDS_UNTIL_FORGOTTEN = 30.0
 """After its last word, as when its driver was killed."""
-SECONDS_UNTIL_STARVED = 10.0
+SECONDS_UNTIL_STARVED = 30.0
 """For which a sweep has a share and nothing of it runs, and the others no more than theirs: then what is free is in pieces."""
 SECONDS_OF_YIELDING = 60.0
-"""For which the others then keep the cluster empty; if that does not help, none of them is in the way."""
+"""For which the others, when nothing of theirs runs, then keep out; if that does not help, they are not what is in the way."""
 SECONDS_BETWEEN_YIELDING = 600.0
+"""From an end of that to the next; so two that starve cannot have the others come and go all the time."""
 
 
 @dataclass
@@ -111,7 +112,7 @@ class Neighbour:
         self._claim = Claim(uuid.uuid4().hex, cpus, gpus, 1)
         self._stop, self._thread = threading.Event(), threading.Thread(target=self._keep, daemon=True)
         self._failing = False
-        self._waiting, self._content = _Since(), _Since()
+        self._waiting, self._yielding = _Since(), Yielding()
         self.room, self.wants, self.waits = Room(), 1, False
 
     def come(self) -> None:
@@ -148,15 +149,36 @@ class Neighbour:
         self.room.slots = sum(node.fits(claim.cpus, claim.gpus) for node in there)
         shares = fair_shares([(one.cpus, one.gpus) for one in there], claims)
         self.room.most = most = shares[claim.sweep] if len(claims) > 1 else None
-        content = self._content.seconds(most is not None and self.room.running <= max(most, 1))
         others = any(one.starved for one in claims if one.sweep != claim.sweep)
-        self.room.yields = others and content >= SECONDS_UNTIL_STARVED
+        self.room.yields = self._yielding.decide(time.monotonic(), others, most, self.room.running)
 
     def _is_starved(self) -> bool:
-        """Return whether the others are to yield: for a while, and again much later."""
         waits = self.waits or (self.room.live > 0 and self.room.running == 0)
-        seconds = self._waiting.seconds(bool(waits and self.room.most)) % SECONDS_BETWEEN_YIELDING
-        return SECONDS_UNTIL_STARVED <= seconds < SECONDS_UNTIL_STARVED + SECONDS_OF_YIELDING
+        seconds = self._waiting.seconds(time.monotonic(), bool(waits and self.room.most))
+        return seconds >= SECONDS_UNTIL_STARVED
+
+
+class Yielding:
+    """Whether a sweep makes all its room for one that is starved: until nothing of it runs, and a while on."""
+
+    def __init__(self) -> None:
+        self._content, self._empty = _Since(), _Since()
+        self._yields, self._not_before = False, 0.0
+
+    def decide(self, now: float, others_starve: bool, share: int | None, running: int) -> bool:
+        """Return it for this second.
+
+        Args:
+            share: of the sweep; None: there is no other sweep.
+            running: trials of it that run.
+        """
+        content = self._content.seconds(now, share is not None and 0 < running <= max(share, 1))
+        empty = self._empty.seconds(now, self._yields and running == 0)
+        if self._yields and (not others_starve or share is None or empty >= SECONDS_OF_YIELDING):
+            self._yields, self._not_before = False, now + SECONDS_BETWEEN_YIELDING
+        elif others_starve and content >= SECONDS_UNTIL_STARVED and now >= self._not_before:
+            self._yields = True
+        return self._yields
 
 
 class _Since:
@@ -165,9 +187,8 @@ class _Since:
     def __init__(self) -> None:
         self._began: float | None = None
 
-    def seconds(self, so: bool) -> float:
+    def seconds(self, now: float, so: bool) -> float:
         """Note whether it is so now, and return for how many seconds it has been."""
-        now = time.monotonic()
         self._began = (now if self._began is None else self._began) if so else None
         return 0.0 if self._began is None else now - self._began
 

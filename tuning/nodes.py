@@ -69,7 +69,11 @@ def largest(there: Sequence[Node]) -> list[Node]:
 def with_room(
     there: Iterable[Node], cpus: int, gpus: float, free: Mapping[str, tuple[float, float]]
 ) -> list[Node]:
-    """Return those that could begin a trial now; `free` is {id: (CPU cores, GPUs) that nothing has taken}."""
+    """Return those with as much free as a trial takes, be it in parts of several GPUs.
+
+    Args:
+        free: {id: (CPU cores, GPUs) that nothing has taken}.
+    """
 
     def has_room(node: Node) -> bool:
         free_cpus, free_gpus = free.get(node.id, (0.0, 0.0))

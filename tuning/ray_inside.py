@@ -103,6 +103,8 @@ def one_failure_a_worker() -> Iterator[None]:
     def process_first(self: TuneController, trial: Trial, exception: Any) -> None:
         if trial.status != Trial.PENDING or not isinstance(exception, RayActorError):
             process(self, trial, exception)
+            return
+        self._resetting_trials.discard(trial)  # or it would be taken to have a worker already, and get none
 
     controllers._process_trial_failure = process_first
     try:

@@ -86,7 +86,7 @@ def retrain(
     checkpoint_seconds: float | None = None,
     alike: Mapping[str, Any] | None = None,
 ) -> Iterator[int | Retrained | Diverged | Paused]:
-    """Train on train + validation for exactly `epochs` epochs and test: yields each epoch done, then the end.
+    """Train on train + validation for exactly `epochs` epochs and test: yields 0 at first, each epoch done, then the end.
 
     Args:
         recipe: the winner's; `seed` takes the place of its seed.
@@ -109,6 +109,7 @@ def retrain(
     from trainables.session import open_session
 
     refuse_unlike(alike)
+    yield 0  # it has a machine
     torch.set_num_threads(threads)
     session = open_session(replace(recipe, seed=seed), torch.device(device))
     data, learner = session.data, session.learner

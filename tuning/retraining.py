@@ -33,8 +33,8 @@ from tuning.space import TrialSpec
 from tuning.track import Tracking
 from tuning.wording import counted
 
-SECONDS_FOR_THE_LARGEST = 30.0
-"""For which a retrain waits for room on one of the largest machines, when smaller ones have some."""
+SECONDS_FOR_ROOM = 30.0
+"""For which a retrain looks for a machine with room, before it waits for one of them."""
 
 
 def retrain_all(
@@ -62,7 +62,10 @@ def retrain_all(
         if interrupts.requested:  # and the retrain before was in its last epoch
             raise KeyboardInterrupt
         before, began = kept.read(seed), time.time()
-        ends.append(before or _retrain(todo, winner, seed, kept, unlike, progress, interrupts, ours))
+        try:
+            ends.append(before or _retrain(todo, winner, seed, kept, unlike, progress, interrupts, ours))
+        finally:
+            ours.waits = False
         files = _write_retrained(folder, todo, winner, ends, kept)
         tracking.retrained(todo.trials[winner.trial], winner, ends[-1], files, began)
     return ends
@@ -117,7 +120,8 @@ def _retrain(
                         raise KeyboardInterrupt
                     if not isinstance(event, int):
                         return event
-                    progress.count("retrain epoch", event, winner.epoch)
+                    if event:
+                        progress.count("retrain epoch", event, winner.epoch)
             return Failed(seed, "its task ended without a result")
         except UnlikeMachineError as error:
             unlike.add(where.id)
@@ -137,18 +141,19 @@ def _retrain(
 def _where(todo: Plan, unlike: set[str], progress: Progress) -> Node:
     """Return the node to retrain on, as the cluster is now; it may have lost all that fit since the trials, so wait for one.
 
-    It is one of the largest; where other sweeps run, too, one of those that have room for it, or after a while any other.
+    It is one of the largest, whose cores decide the last bits of the result; on a cluster one that has room, if any has soon.
     """
-    told, began = False, time.monotonic()
+    told, deadline = False, time.monotonic() + SECONDS_FOR_ROOM
     while True:
         like = [node for node in nodes() if node.id not in unlike and node.fits(todo.cpus, todo.gpus)]
-        if like and not cluster.is_shared():
-            return largest(like)[0]
-        free = with_room(like, todo.cpus, todo.gpus, free_resources()) if like else []
-        enough = largest(like) if time.monotonic() - began < SECONDS_FOR_THE_LARGEST else like
-        if found := [node for node in free if node in enough]:
-            return largest(found)[0]
-        if not like and not told:
+        if found := largest(like):
+            if not cluster.is_shared():
+                return found[0]
+            if free := with_room(found, todo.cpus, todo.gpus, free_resources()):
+                return free[0]
+            if time.monotonic() > deadline:  # to wait in its queue
+                return found[0]
+        elif not told:
             demand = f"{counted(todo.cpus, 'CPU')} and {todo.gpus:g} GPUs"
             but = ", but those that differ" if unlike else ""
             progress.warn(f"no machine of the cluster{but} has {demand} now; the retrain waits for one")

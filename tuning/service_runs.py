@@ -117,7 +117,7 @@ def runs_of(jobs: Iterable[JobDetails]) -> list[Run]:
             of_run,
             first.get(ENDPOINT, ""),
             first.get(REGION, ""),
-            bool(first.get(CODE)),
+            bool((of_run[-1].metadata or {}).get(CODE)),
         )
         for run, of_run in found.items()
         if (first := of_run[0].metadata) is not None

@@ -20,7 +20,7 @@ from tests.tuning.test_service import head, shared, until  # noqa: F401  # fixtu
 from tuning import neighbours
 from tuning.config import load_sweep
 from tuning.driver import run
-from tuning.neighbours import Neighbour, Room, neighbour
+from tuning.neighbours import Neighbour, Room, Yielding, neighbour
 
 EPOCHS = {"first": 800, "second": 30}
 """Of each trial: the first sweep still runs when the second has ended."""
@@ -66,27 +66,54 @@ def test_a_sweep_has_its_share_as_long_as_there_are_others() -> None:
         until(lambda: first.room.most is None, 30)
 
 
-def test_a_sweep_is_starved_for_a_while_and_again_much_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a share, and nothing that runs for ten seconds; what a minute of yielding does not help, others are not kept from."""
+def test_a_sweep_with_a_share_and_nothing_that_runs_is_starved_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not while a trial runs, nor without a share; other work may wait as well."""
     now = 1000.0
     monkeypatch.setattr("tuning.neighbours.time.monotonic", lambda: now)
     ours = Neighbour(4, 0)
-    ours.room = Room(most=1, live=1)
 
-    def starved_from(second: float) -> bool:
+    def starved_after(seconds: float) -> bool:
         nonlocal now
-        now = 1000.0 + second
+        now += seconds
         return ours._is_starved()
 
-    assert [starved_from(second) for second in (0, 9, 11, 69, 71, 599, 611, 671)] == [
-        False, False, True, True, False, False, True, False,
-    ]  # fmt: skip
+    ours.room = Room(most=1, live=1)
+    assert [starved_after(0), starved_after(29), starved_after(2)] == [False, False, True]
     ours.room.running = 1
-    assert not starved_from(1211)
+    assert not starved_after(1)
+    ours.room.running = 0
+    assert [starved_after(1), starved_after(31)] == [False, True]
     ours.room = Room(most=0, live=1)
-    assert not any(starved_from(second) for second in (1212, 1223))
+    assert [starved_after(1), starved_after(31)] == [False, False]
     ours.room, ours.waits = Room(most=1), True
-    assert [starved_from(second) for second in (1224, 1235)] == [False, True]
+    assert [starved_after(1), starved_after(31)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        # (second, others starve, share, running trials, whether it yields)
+        [(0, True, 2, 2, False), (29, True, 2, 2, False), (31, True, 2, 2, True), (33, False, 2, 1, False)],
+        [(0, True, 2, 4, False), (31, True, 2, 4, False), (40, True, 2, 2, False), (71, True, 2, 2, True)],
+        # Until nothing of it runs, however long an epoch, and a minute on; then for ten minutes no more.
+        [
+            (0, True, 2, 2, False), (31, True, 2, 2, True), (500, True, 2, 1, True), (501, True, 2, 0, True),
+            (560, True, 2, 0, True), (562, True, 2, 0, False), (563, True, 2, 2, False), (1161, True, 2, 2, False),
+            (1163, True, 2, 2, True),
+        ],
+        # One that has nothing to yield does not, as when it starves itself; nor one on its own.
+        [(0, True, 2, 0, False), (31, True, 2, 0, False)],
+        [(0, True, None, 2, False), (31, True, None, 2, False)],
+    ],
+)  # fmt: skip
+def test_all_trials_make_room_for_a_sweep_that_starves(
+    seen: list[tuple[int, bool, int | None, int, bool]],
+) -> None:
+    """Once it has had its share of the room in vain."""
+    yielding = Yielding()
+    assert [yielding.decide(*now) for *now, _ in seen] == [expected for *_, expected in seen]
 
 
 @pytest.mark.slow

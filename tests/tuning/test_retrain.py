@@ -28,16 +28,16 @@ def test_a_pause_keeps_the_epochs_that_are_done(tmp_path: Path) -> None:
     recipe = replace(RECIPE, root=str(few_digits()), batch_size=10)
     *_, whole = retrain(recipe, 3, 0, "cpu", 1)
     Path(stop_file(str(state))).touch()
-    assert list(retrain(recipe, 3, 0, "cpu", 1, str(state))) == [Paused(seed=0, epoch=0)]
+    assert list(retrain(recipe, 3, 0, "cpu", 1, str(state))) == [0, Paused(seed=0, epoch=0)]
     assert not state.exists()
     Path(stop_file(str(state))).unlink()
     begun = retrain(recipe, 3, 0, "cpu", 1, str(state))
-    assert next(begun) == 1
+    assert [next(begun), next(begun)] == [0, 1]
     Path(stop_file(str(state))).touch()
     assert list(begun) == [Paused(seed=0, epoch=1)]
     Path(stop_file(str(state))).unlink()
-    second, third, again = retrain(recipe, 3, 0, "cpu", 1, str(state))
-    assert (second, third) == (2, 3)
+    first, second, third, again = retrain(recipe, 3, 0, "cpu", 1, str(state))
+    assert (first, second, third) == (0, 2, 3)
     assert isinstance(whole, Retrained)
     assert isinstance(again, Retrained)
     assert np.array_equal(again.probabilities, whole.probabilities)

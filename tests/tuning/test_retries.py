@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from ray import tune
-from ray.exceptions import ActorDiedError
-from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 from rich.console import Console
 
 from tests.chaos.compare import differences
 from tests.conftest import Run, write_images
 from tests.tuning.test_driver import sample_sweep
+from tests.tuning.toys import DyingWhenReused
 from trainables.recipe import Recipe
 from trainables.toy import ToyTrainable
 from tuning.driver import claim_folder, run
@@ -26,7 +25,6 @@ from tuning.journal import Journal
 from tuning.neighbours import Neighbour
 from tuning.plan import plan
 from tuning.progress import Progress
-from tuning.ray_inside import one_failure_a_worker
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, make_stopper
 from tuning.results import load
@@ -57,7 +55,10 @@ class Calls(tune.Callback):
 
 
 def run_failing(
-    folder: Path, *configs: dict[str, Any], max_failures: int
+    folder: Path,
+    *configs: dict[str, Any],
+    max_failures: int,
+    trainable: type[ToyTrainable] = ToyTrainable,
 ) -> tuple[Recorder, Calls, list[str]]:
     """Run toys that fail as told, with what the driver has of callbacks; return what they saw and what was said."""
     sweep = sample_sweep(
@@ -75,7 +76,7 @@ def run_failing(
         Retries(said.append, interrupts),
     ]
     run_trials(
-        ToyTrainable,
+        trainable,
         [config | {INDEX: i, "max_epochs": 35, "marks": str(marks)} for i, config in enumerate(configs)],
         folder=folder,
         cpus=1,
@@ -119,6 +120,15 @@ def test_what_fails_now_and_then_ends_as_if_it_had_not(tmp_path: Path) -> None:
         "trial_00002.json",
     ]
     assert not list((tmp_path / "ray").rglob("checkpoint_*"))
+
+
+def test_a_worker_that_dies_when_it_is_used_again_fails_its_trial_once(tmp_path: Path) -> None:
+    """Ray Tune hears of it twice, of the worker and of what it was asked; by then the trial waits for its next try."""
+    flat = [{"kind": "flat"}] * 4
+    recorder, calls, said = run_failing(tmp_path, *flat, max_failures=1, trainable=DyingWhenReused)
+    assert [(row.outcome, row.epochs_run) for row in recorder.trials()] == [(Outcome.STOPPED_UP, 30)] * 4
+    assert [what for what, _ in calls.seen] == ["recover"]
+    assert len([line for line in said if "is tried again (retry 1 of at most 1)" in line]) == 1
 
 
 def test_one_that_fails_for_good_keeps_its_checkpoint_and_its_last_words(tmp_path: Path) -> None:
@@ -299,7 +309,7 @@ def dies_once(mark: Path) -> Any:
     ) -> Iterator[int | Retrained | Diverged]:
         first = not mark.exists()
         for event in retrain(recipe, epochs, seed, device, threads, *rest):
-            if isinstance(event, int):
+            if isinstance(event, int) and event:
                 with mark.open("a") as file:
                     file.write(f"{event} ")
             yield event
@@ -307,26 +317,3 @@ def dies_once(mark: Path) -> Any:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     return dying
-
-
-@pytest.mark.parametrize(
-    ("status", "error", "counts"),
-    [
-        (Trial.RUNNING, ActorDiedError(), True),
-        (Trial.PENDING, ActorDiedError(), False),
-        (Trial.PENDING, RuntimeError("it could not be stopped"), True),
-    ],
-)
-def test_a_worker_that_dies_fails_its_trial_once(
-    status: str, error: Exception, counts: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each call to it fails; when the second does, the trial waits for its next try, and is not to be given up."""
-    failed = []
-    monkeypatch.setattr(TuneController, "_process_trial_failure", lambda *given: failed.append(given[1:]))
-    original = TuneController._process_trial_failure
-    trial = Trial("toy", stub=True)
-    trial.set_status(status)
-    with one_failure_a_worker():
-        TuneController._process_trial_failure(object(), trial, exception=error)
-    assert failed == ([(trial, error)] if counts else [])
-    assert TuneController._process_trial_failure is original

@@ -1,5 +1,7 @@
 """Runs by what Ray's list of jobs says of them."""
 
+from dataclasses import replace
+
 from ray.dashboard.modules.job.pydantic_models import JobDetails
 from ray.job_submission import JobStatus
 
@@ -16,7 +18,7 @@ def job(metadata: dict[str, str] | None, start: int = 0) -> JobDetails:
 def test_a_run_is_its_jobs() -> None:
     """In their order, with the server that its sweep file names; other people's jobs are none of ours."""
     given = Run("small-1", "small", "s3://bucket", "ann", [], "http://127.0.0.1:9000", "eu", own_code=True)
-    later, first = job(given.metadata, start=2), job(given.metadata, start=1)
+    later, first = job(given.metadata, start=2), job(replace(given, own_code=False).metadata, start=1)
     [run] = runs_of([later, job(None), job({"of": "others"}), first])
     assert run == Run(
         "small-1", "small", "s3://bucket", "ann", [first, later], "http://127.0.0.1:9000", "eu", own_code=True

@@ -1,5 +1,7 @@
 """Toys that run under trackers; apart from what reads these, whose imports would take a worker seconds."""
 
+import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,18 @@ class SteppingBack(ToyTrainable):
         if self._epoch == 3 and not getattr(self, "_back", False):
             self._back, self._epoch = True, 1
         return super().step()
+
+
+class DyingWhenReused(ToyTrainable):
+    """A toy whose worker dies, once, when it is to take another trial."""
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Die, or take it."""
+        mark = Path(new_config["marks"], "reused")
+        if not mark.exists():
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().reset_config(new_config)
 
 
 def toy_sweep(storage: Path, name: str, track: dict[str, Any], count: int, epochs: int) -> Sweep:
