@@ -105,6 +105,7 @@ from tuning.ray_inside import free_resources
 def work(name):
     yield f"{name} begun"
     if name == "lost":
+        time.sleep(1)  # until that is told
         os.kill(os.getpid(), 9)
     time.sleep(2)
     yield f"{name} done"
@@ -132,15 +133,14 @@ def test_work_for_each_machine_waits_for_none(small: SmallCluster) -> None:
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
     finally:
         stop(second)
     assert done.returncode == 0, done.stderr
-    said = [
-        line for line in done.stdout.splitlines() if "begun" in line
-    ]  # and not what Ray says of the death
+    # And not what Ray says of the death.
+    said = [line for line in done.stdout.splitlines() if "begun" in line]
     assert said == ["found begun, found done, lost begun", "early begun, early done"]
 
 
