@@ -92,7 +92,7 @@ def test_a_setting_in_the_wrong_section_is_told_its_own(tmp_path: Path) -> None:
     """At the top, or in another's."""
     text = GOOD + "max_epochs: 3\nresources: {lr: 3}\nretrain: {seed: 1}\n"
     assert problems(tmp_path, text, "search.lr=0.1") == [
-        "--set search.lr=0.1: search.lr: unknown key; there are points, grid, sample, num_samples",
+        "--set search.lr=0.1: search.lr: unknown key; there are points, grid",
         "line 12: retrain.seed: unknown key; did you mean 'seeds'?",
         "line 11: resources.lr: unknown key; did you mean 'train.lr'?",
         "line 10: max_epochs: unknown key; did you mean 'train.max_epochs'?",

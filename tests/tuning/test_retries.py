@@ -122,6 +122,7 @@ def test_what_fails_now_and_then_ends_as_if_it_had_not(tmp_path: Path) -> None:
     assert not list((tmp_path / "ray").rglob("checkpoint_*"))
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_when_it_is_used_again_fails_its_trial_once(tmp_path: Path) -> None:
     """Ray Tune hears of it twice, of the worker and of what it was asked; by then the trial waits for its next try."""
     flat = [{"kind": "flat"}] * 4
