@@ -95,13 +95,7 @@ class PixelSource:
     @cached_property
     def _resident(self) -> ResidentPixels | None:
         """The pixels on the device, copied there by the first batch that wants any: features may be kept already."""
-        if not fits(self._store.nbytes, self.device):
-            return None
-        from data_utils.resident_pixels import (
-            ResidentPixels,
-        )  # needs Triton, which comes with PyTorch for GPUs
-
-        return ResidentPixels(self._store, self.device)
+        return ResidentPixels(self._store, self.device) if fits(self._store.nbytes, self.device) else None
 
     def _crops(self, indices: Indices, boxes: Boxes) -> torch.Tensor:
         """Return (n, size, size, 3) uint8 crops on the device; a box of another size is resized to it."""
