@@ -59,14 +59,25 @@ class KeptFeatures:
 
 
 class FeatureSource:
-    """Kept features as batches, in place of the pixels they come from; `labels` is the label of every image."""
+    """Kept features as batches, in place of the pixels they come from.
 
-    def __init__(self, features: KeptFeatures, labels: npt.NDArray[np.int32], device: torch.device):
+    Args:
+        labels: of every image.
+        gpu_share: how much of a GPU this training has, as in `fits`.
+    """
+
+    def __init__(
+        self,
+        features: KeptFeatures,
+        labels: npt.NDArray[np.int32],
+        device: torch.device,
+        gpu_share: float = 1.0,
+    ):
         self._labels = labels.astype(np.int64)
         self.device = device
         self._features = features
         self._resident: torch.Tensor | None = None
-        if fits(features.nbytes, device):
+        if fits(features.nbytes, device, gpu_share):
             self._resident = features.rows(np.arange(features.shape[0])).to(device)
 
     def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:

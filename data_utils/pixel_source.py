@@ -15,7 +15,7 @@ from data_utils.resident_pixels import ResidentPixels
 from data_utils.splits import Indices
 
 HEADROOM = 0.5
-"""Share of a GPU's free memory that pixels may take; the rest is for networks."""
+"""Share of a training's memory on a GPU that data may take; the rest is for the network."""
 
 
 class PixelSource:
@@ -27,6 +27,7 @@ class PixelSource:
         normalization: mean and standard deviation for pixels in [0, 1].
         device: where the batches go. On a GPU whose memory has room, all pixels go there once.
         augmentation: applied when a batch is gathered with a generator.
+        gpu_share: how much of a GPU this training has, as in `fits`.
     """
 
     def __init__(
@@ -36,9 +37,10 @@ class PixelSource:
         normalization: Normalization,
         device: torch.device,
         augmentation: Augmentation | None = None,
+        gpu_share: float = 1.0,
     ):
         self._store, self._size, self.device = store, image_size, device
-        self._augmentation = augmentation
+        self._augmentation, self._gpu_share = augmentation, gpu_share
         self._labels = store.labels.astype(np.int64)
         # Tiled to a whole row of pixels: with three numbers alone the inner loop would be three long, and slow.
         self._mean = torch.tensor(normalization.mean, device=device).repeat(image_size)
@@ -69,14 +71,16 @@ class PixelSource:
             boxes = augmentation.boxes(heights, widths, size, rng)
         operations = augmentation.operations if augmentation else ()
         fused = normalized and not operations
-        if boxes.all_of(size) and (resident := self._resident) is not None:
+        if (resident := self._resident) is None:
+            rows = _scaled(self._crops(indices, boxes).view(-1, size * 3))
+        elif not boxes.all_of(size):
+            rows = _scaled(resident.resized(indices, boxes, size))
+        else:
             rows = resident.rows(
                 indices, boxes, size, self._normalized_values if fused else self._scaled_values
             )
             if fused:
                 return rows
-        else:
-            rows = _scaled(self._crops(indices, boxes).view(-1, size * 3))
         if augmentation is not None and rng is not None and operations:
             images = augmentation(rows.view(-1, size, size, 3).permute(0, 3, 1, 2), rng)
             rows = images.permute(0, 2, 3, 1).reshape(-1, size * 3)
@@ -95,7 +99,8 @@ class PixelSource:
     @cached_property
     def _resident(self) -> ResidentPixels | None:
         """The pixels on the device, copied there by the first batch that wants any: features may be kept already."""
-        return ResidentPixels(self._store, self.device) if fits(self._store.nbytes, self.device) else None
+        there_is_room = fits(self._store.nbytes, self.device, self._gpu_share)
+        return ResidentPixels(self._store, self.device) if there_is_room else None
 
     def _crops(self, indices: Indices, boxes: Boxes) -> torch.Tensor:
         """Return (n, size, size, 3) uint8 crops on the device; a box of another size is resized to it."""
@@ -117,9 +122,17 @@ def _scaled(pixels: torch.Tensor) -> torch.Tensor:
     return pixels.to(torch.float32).mul_(1 / 255)
 
 
-def fits(nbytes: int, device: torch.device) -> bool:
-    """Return whether a GPU has room for this many bytes of data beside networks; a CPU reads its memory in place."""
-    return device.type == "cuda" and nbytes < HEADROOM * torch.cuda.mem_get_info(device)[0]
+def fits(nbytes: int, device: torch.device, gpu_share: float) -> bool:
+    """Return whether a GPU has room for this many bytes of data beside networks; a CPU reads its memory in place.
+
+    Args:
+        gpu_share: how much of the GPU is this training's; more than 1, several GPUs, counts as one. Trainings that begin
+            together on one GPU all find it free, so that each must keep to its own.
+    """
+    if device.type != "cuda":
+        return False
+    free, total = torch.cuda.mem_get_info(device)
+    return nbytes < HEADROOM * min(free, gpu_share * total)
 
 
 def _resized(crop: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:

@@ -4,20 +4,22 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2.functional import resized_crop
 
 from data_utils import pixel_source
-from data_utils.augment import parse_augmentation
+from data_utils.augment import Boxes, RandomResizedCrop, parse_augmentation
 from data_utils.batches import Batch, EvalBatches, TrainBatches
 from data_utils.folder import ImageFolder
 from data_utils.normalization import NORMALIZATIONS
 from data_utils.pixel_source import PixelSource
 from data_utils.pixel_store import PixelStore
-from data_utils.resident_pixels import kernels_compile
+from data_utils.resident_pixels import ResidentPixels, kernels_compile
 from data_utils.splits import Indices
 from tests.conftest import save_image
 
@@ -28,7 +30,7 @@ SPECS = ([], [{"random_crop": {}}], "augment-1")
 def batch(store: PixelStore, spec: str | list[object], indices: Indices, *, resident: bool) -> Batch:
     """Return a batch from a store that lies in the device's memory, or does not."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pixel_source, "fits", lambda nbytes, device: resident)
+        patch.setattr(pixel_source, "fits", lambda nbytes, device, gpu_share: resident)
         source = PixelSource(
             store, 63, NORMALIZATIONS["transfer"], torch.device("cpu"), parse_augmentation(spec)
         )
@@ -58,6 +60,22 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.parametrize(
+    ("free", "share", "most"),
+    [(80, 1.0, 40), (80, 0.25, 10), (8, 0.25, 4), (80, 2.0, 40)],
+    ids=["alone", "a quarter", "a quarter that others took from", "two"],
+)
+def test_data_keeps_to_its_trainings_share_of_a_gpu(
+    free: int, share: float, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of it, of 80 GB in all: four trials that begin at once all see a free GPU."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * 10**9, 80 * 10**9))
+    gpu = torch.device("cuda")
+    assert pixel_source.fits(most * 10**9 - 1, gpu, share)
+    assert not pixel_source.fits(most * 10**9, gpu, share)
+    assert not pixel_source.fits(1, torch.device("cpu"), share)
+
+
 def test_the_kernel_gives_the_cpus_bits(many: Path) -> None:
     """In any order, an image twice, and beyond the first record batch."""
     pytest.importorskip("triton", reason="PyTorch brings Triton on Linux alone")
@@ -73,20 +91,76 @@ def test_the_kernel_gives_the_cpus_bits(many: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture
+def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hide a GPU, if there is one, from who asks whether kernels compile."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    kernels_compile.cache_clear()
+    yield
+    kernels_compile.cache_clear()
+
+
+@pytest.mark.usefixtures("_no_gpu")
 def test_without_a_compiler_indexing_gives_them(many: Path, caplog: pytest.LogCaptureFixture) -> None:
     """As on a CPU, for which Triton has none; the log says once what to install."""
-    kernels_compile.cache_clear()
     with caplog.at_level(logging.WARNING):
         check(many, np.array([17, 3, 3, 259, 0]), compiled=False)
     (said,) = caplog.messages
     assert "apt-get install gcc libc6-dev python3-dev" in said
 
 
+@pytest.mark.parametrize("size", [16, 63, 90])
+def test_boxes_are_resized_as_by_torchvision(tmp_path: Path, size: int) -> None:
+    """Smaller and larger, boxes of any sides in one batch, up to the last byte; a CPU's are torchvision's own to the bit."""
+    random = np.random.default_rng(0)
+    for i, (height, width) in enumerate([(66, 150), (99, 66), (66, 66), (70, 66)]):
+        pixels = (
+            np.clip(random.normal(128, 40, (height // 3, width // 3, 3)), 0, 255).repeat(3, 0).repeat(3, 1)
+        )
+        save_image(tmp_path / "few" / f"{i}.png", pixels.astype(np.uint8))
+    store = PixelStore.of(ImageFolder(tmp_path), 66)
+    crop, indices = RandomResizedCrop(), np.arange(80) % len(store)
+    boxes = crop.boxes(store.heights[indices], store.widths[indices], size, random)
+    boxes = Boxes(*(np.append(side, last) for side, last in zip(boxes, last_box(store), strict=True)))
+    indices = np.append(indices, len(store) - 1)
+    expected = torch.stack(
+        [
+            resized_crop(torch.tensor(store[i]).permute(2, 0, 1), *map(int, box), [size, size])
+            for i, *box in zip(indices, *boxes, strict=True)
+        ]
+    ).permute(0, 2, 3, 1)
+    found = ResidentPixels(store, torch.device("cpu")).resized(indices, boxes, size).view(expected.shape)
+    error = (found.int() - expected.int()).abs()
+    assert error.max() <= 2
+    assert error.float().mean() < 0.5
+    source = PixelSource(store, size, NORMALIZATIONS["scratch"], torch.device("cpu"))
+    assert torch.equal(source._crops(indices, boxes), expected)
+
+
+def last_box(store: PixelStore) -> tuple[int, int, int, int]:
+    """Return the lower right corner of the last image, small: the rest of the batch's width and height lies beyond all."""
+    height, width = int(store.heights[-1]), int(store.widths[-1])
+    return height - 9, width - 5, 9, 5
+
+
+def test_a_resized_crop_is_gathered_from_memory(many: Path) -> None:
+    """A batch with them, whole, is the CPU's but for rounding."""
+    store = PixelStore.of(ImageFolder(many), 66)
+    ours, theirs = (
+        batch(store, [{"random_resized_crop": {}}], np.array([17, 3, 259]), resident=resident)
+        for resident in (True, False)
+    )
+    torch.testing.assert_close(ours.inputs, theirs.inputs, atol=2 / 255 / 0.22, rtol=0)
+    assert ours.inputs.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 @pytest.mark.parametrize("resident", [True, False])
 def test_a_gpus_batches_are_the_cpus(many: Path, resident: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """While its stream is busy with what was asked for before: no batch is read early, or written over."""
-    monkeypatch.setattr(pixel_source, "fits", lambda nbytes, device: resident and device.type == "cuda")
+    monkeypatch.setattr(
+        pixel_source, "fits", lambda nbytes, device, gpu_share: resident and device.type == "cuda"
+    )
     store = PixelStore.of(ImageFolder(many), 66)
     gpu, cpu = (
         PixelSource(store, 63, NORMALIZATIONS["scratch"], torch.device(name), parse_augmentation("augment-1"))
