@@ -49,8 +49,8 @@ class TrainBatches:
     """The batches of a training epoch: shuffled afresh each epoch, the short last one dropped unless it is the only one.
 
     Attributes:
-        waited: seconds for which readers have waited for a batch, all epochs together; on a GPU those of the host, which
-            only asks for the work.
+        waited: seconds for which readers have waited for a batch to be gathered, all epochs together; on a GPU those in
+            which the host asked for the work, while the GPU had some of before.
     """
 
     def __init__(self, source: Source, indices: Indices, batch_size: int, seed: int):
@@ -107,8 +107,9 @@ def _prefetched(
             if ahead is None:
                 return
             start = time.perf_counter()
-            batch, gathered = ahead.result()
-            seconds = time.perf_counter() - start
+            batch, gathered, began = ahead.result()
+            # Until it began, a GPU was still computing with the batch before the last: that is no wait for data.
+            seconds = max(0.0, time.perf_counter() - max(start, began))
             ahead = None if following is None else pool.submit(stream.gather, gather, following, read)
             stream.hand_over(batch, gathered)
             yield batch, seconds
@@ -125,19 +126,19 @@ class _PrefetchStream:
 
     def gather(
         self, gather: Callable[[Indices], Batch], part: Indices, after: "torch.cuda.Event | None"
-    ) -> tuple[Batch, "torch.cuda.Event | None"]:
-        """Gather a part once the device is at `after`; return its batch and what tells when it is there.
+    ) -> tuple[Batch, "torch.cuda.Event | None", float]:
+        """Gather a part once the device is at `after`; return its batch, what tells when it is there, and when this began.
 
         `after` is what was done with the batch before the last: without it the host would run ahead of the device, and
         batches pile up in its memory.
         """
-        if self._stream is None:
-            return gather(part), None
         if after is not None:
             after.synchronize()
+        began = time.perf_counter()
+        if self._stream is None:
+            return gather(part), None, began
         with torch.cuda.stream(self._stream):
-            batch = gather(part)
-            return batch, self._stream.record_event()
+            return gather(part), self._stream.record_event(), began
 
     def hand_over(self, batch: Batch, gathered: "torch.cuda.Event | None") -> None:
         """Make the reader's stream wait for the batch, and its memory wait for the reader before it is used anew."""
