@@ -95,8 +95,8 @@ class RandomResizedCrop:
     def __post_init__(self) -> None:
         _check_range("min_scale", self.min_scale, 0, self.max_scale)
         _check_range("max_scale", self.max_scale, self.min_scale, 1)
-        if not 0 < self.min_ratio <= self.max_ratio:
-            raise ValueError(f"min_ratio must be more than 0 and at most max_ratio but got {self.min_ratio}")
+        _check_range("max_ratio", self.max_ratio, 0.01, 100)
+        _check_range("min_ratio", self.min_ratio, 0.01, self.max_ratio)
 
     def boxes(self, heights: Ints, widths: Ints, size: int, rng: Rng) -> Boxes:
         """Draw each image's box: ten tries, then the largest central one that the ratios allow."""
@@ -112,7 +112,7 @@ class RandomResizedCrop:
             if 0 < w <= width and 0 < h <= height:
                 return int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1)), h, w
         ratio = min(max(width / height, self.min_ratio), self.max_ratio)
-        h, w = min(height, round(width / ratio)), min(width, round(height * ratio))
+        h, w = min(height, max(1, round(width / ratio))), min(width, max(1, round(height * ratio)))
         return (height - h) // 2, (width - w) // 2, h, w
 
 
