@@ -1,6 +1,8 @@
 """The Ray Tune adapter of the learner: thin, so that training is the same with Ray and without."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ _REMEDY = (
 class ClassifierTrainable(tune.Trainable):
     """One trial: an epoch of training and a validation each step.
 
-    Config: `recipe` (the fields of `Recipe`), `device` ("cpu" or "cuda"), `threads` to compute with on a CPU,
+    Config: `recipe` (the fields of `Recipe`), `device` ("cpu" or "cuda"), `threads` to compute with on a CPU, `gpus` it has,
     `max_epochs`, and `checkpoint_seconds`, the least time between checkpoints (None: none are taken). On several machines:
     `alike` (the fields of `Alike`), what this one must have as the driver's has it. Where trials share
     epochs: `states`, {epoch: place} of the states to leave to others, and `shared`, the places of what another left to this
@@ -76,7 +78,7 @@ class ClassifierTrainable(tune.Trainable):
             raise
         torch.set_num_threads(config["threads"])
         self._device = torch.device(config["device"])
-        session = open_session(Recipe(**config["recipe"]), self._device)
+        session = open_session(Recipe(**config["recipe"]), self._device, gpu_share=config["gpus"])
         self._learner = session.learner
         self._train = session.train_batches(session.data.splits.train)
         self._val = session.eval_batches(session.data.splits.val)
@@ -131,6 +133,11 @@ class ClassifierTrainable(tune.Trainable):
         self._leave_state()
         return metrics.result() | times | {DEVICE: device_name(self._device)}
 
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """Take a checkpoint as Ray Tune does, on the clock: its way to the storage may take longer than writing it."""
+        with self._checkpointing():
+            return super().save(checkpoint_dir)
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Write the learner's state, and the results so far."""
         file = Path(checkpoint_dir, CHECKPOINT)
@@ -148,23 +155,30 @@ class ClassifierTrainable(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another trial's place, with everything built anew: nothing of the last trial is left."""
+        import torch
+
         for part in ("_learner", "_train", "_val"):  # or a GPU would have to hold two trials at once
             self.__dict__.pop(part, None)
+        torch.cuda.empty_cache()  # or the next one's data would find the GPU's memory taken
         self.setup(new_config)
         return True
 
     def _leave_state(self) -> None:
         """Leave the state of this epoch to the trials that go on from it, if there are any."""
         if place := self._config.get("states", {}).get(str(self._learner.epoch)):
-            with written(place) as part:
+            with self._checkpointing(), written(place) as part:
                 self._save(part)
 
-    def _save(self, file: Path) -> None:
+    @contextmanager
+    def _checkpointing(self) -> Iterator[None]:
         start = time.perf_counter()
+        yield
+        self._seconds_checkpoint += time.perf_counter() - start
+
+    def _save(self, file: Path) -> None:
         import torch
 
         torch.save(self._learner.state_dict(), file)
-        self._seconds_checkpoint += time.perf_counter() - start
 
     def _load(self, place: str) -> None:
         from trainables.kept_state import load_state

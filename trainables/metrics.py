@@ -36,7 +36,7 @@ SECONDS_VALIDATE = "seconds_validate"
 SECONDS_DATA = "seconds_data"
 """Seconds of the two above that were spent waiting for a batch."""
 SECONDS_CHECKPOINT = "seconds_checkpoint"
-"""Seconds of checkpoints written since the epoch before."""
+"""Seconds, since the epoch before, of checkpoints and of states left to other trials, up to their arrival in the storage."""
 PROFILE = (SECONDS_START, SECONDS_TRAIN, SECONDS_VALIDATE, SECONDS_DATA, SECONDS_CHECKPOINT)
 """Where a trial's time went."""
 SHOULD_CHECKPOINT = "should_checkpoint"

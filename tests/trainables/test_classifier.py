@@ -2,10 +2,11 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
+import torch
 
 from data_utils.folder import ImageFolder
 from tests.few_digits import few_digits
@@ -28,6 +29,7 @@ def config(**changes: Any) -> dict[str, Any]:
         "max_epochs": 3,
         "device": "cpu",
         "threads": 1,
+        "gpus": 0,
         "checkpoint_seconds": None,
     }
 
@@ -69,6 +71,34 @@ def test_a_reused_worker_has_nothing_left_of_its_last_trial(uninterrupted: list[
     worker.train()
     assert worker.reset(config())
     assert [numbers(worker.train()) for _ in range(3)] == uninterrupted
+
+
+def test_a_trial_computes_with_the_threads_it_is_given() -> None:
+    """Whatever the process had before: trials beside it have the other cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        ClassifierTrainable(config()).train()
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_checkpoints_and_states_are_on_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each up to its arrival, in the next epoch's row, or in its own if that leaves the state."""
+    arrive = ClassifierTrainable._report_class_trainable_checkpoint
+
+    def slowly(trial: ClassifierTrainable, *arguments: Any) -> Any:
+        sleep(0.2)
+        return arrive(trial, *arguments)
+
+    monkeypatch.setattr(ClassifierTrainable, "_report_class_trainable_checkpoint", slowly)
+    trial = ClassifierTrainable(config() | {"states": {"2": str(tmp_path / "left.pt")}})
+    assert trial.train()["seconds_checkpoint"] == 0
+    trial.save(str(tmp_path / "checkpoint"))
+    assert trial.train()["seconds_checkpoint"] > 0.2
+    assert (tmp_path / "left.pt").stat().st_size > 0
+    assert 0 < trial.train()["seconds_checkpoint"] < 0.2
 
 
 def test_a_diverged_epoch_reports_a_flag_and_no_nan() -> None:
