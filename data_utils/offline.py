@@ -40,7 +40,8 @@ def keep_copies(
     Raises:
         InputError: the cache cannot be written.
     """
-    identity = f"{VERSION}\0{store.metadata['key']}\0{made_with}\0{copies}\0{seed}\0".encode()
+    made_by = f"{VERSION}\0{torch.__version__}\0{store.metadata['key']}"  # PyTorch turns and resizes them
+    identity = f"{made_by}\0{made_with}\0{copies}\0{seed}\0".encode()
     key = hashlib.sha256(identity + np.asarray(indices, "<i8").tobytes()).hexdigest()[:16]
     path = cache_dir() / "pixels" / f"{store.path.stem}-copies-{key}.arrow"
     metadata = {"root": store.metadata["root"], "key": key}
@@ -90,7 +91,6 @@ class JoinedSource:
         places = np.argsort(np.concatenate([np.flatnonzero(~of_second), np.flatnonzero(of_second)]))
         order = to_device(places, self.device)
         inputs = torch.cat([part.inputs for part in parts])[order]
-        return Batch(
-            inputs.contiguous(memory_format=torch.channels_last),
-            torch.cat([part.labels for part in parts])[order],
-        )
+        if inputs.dim() == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        return Batch(inputs, torch.cat([part.labels for part in parts])[order])

@@ -52,4 +52,4 @@ class Recipe:
     @property
     def keeps_features(self) -> bool:
         """Whether all before the head is frozen and sees each image the same way every time, so that once is enough."""
-        return self.freeze == "features" and not self.augment
+        return self.freeze == "features" and (not self.augment or self.offline_copies > 0)

@@ -31,15 +31,15 @@ class Session:
     data: PreparedData
     learner: Learner
     source: Source
+    gpu_share: float
 
     def train_batches(self, indices: Indices, progress: Progress | None = None) -> TrainBatches:
         """Return the training batches of these samples, with their augmented copies if the recipe wants any."""
         recipe, source = self.recipe, self.source
         if recipe.offline_copies:
-            copies = self._copies(indices, progress)
-            source = JoinedSource(
-                source, len(self.data.store), _pixels(recipe, copies, self.learner.device, None)
-            )
+            copies, learner = self._copies(indices, progress), self.learner
+            further = _source(recipe, learner.model, copies, learner.device, self.gpu_share, progress)
+            source = JoinedSource(source, len(self.data.store), further)
             indices = np.concatenate([indices, len(self.data.store) + np.arange(len(copies))])
         return TrainBatches(source, indices, recipe.batch_size, recipe.seed)
 
@@ -49,7 +49,7 @@ class Session:
 
     def _copies(self, indices: Indices, progress: Progress | None) -> PixelStore:
         recipe, store = self.recipe, self.data.store
-        augmenting = _pixels(recipe, store, torch.device("cpu"), parse_augmentation(recipe.augment))
+        augmenting = _pixels(recipe, store, torch.device("cpu"), parse_augmentation(recipe.augment), 1.0)
         return keep_copies(
             store,
             indices,
@@ -61,14 +61,17 @@ class Session:
         )
 
 
-def open_session(recipe: Recipe, device: torch.device, progress: Progress | None = None) -> Session:
+def open_session(
+    recipe: Recipe, device: torch.device, progress: Progress | None = None, *, gpu_share: float = 1.0
+) -> Session:
     """Open a recipe's data, build its network and its learner at epoch 0.
 
-    With frozen features and no augmentation, what the frozen part gives for each image is computed once and kept, and
-    the rest of the network trains on that.
+    With frozen features and no augmentation drawn afresh, what the frozen part gives for each image is computed once and
+    kept, and the rest of the network trains on that.
 
     Args:
         progress: told of images whose features are computed.
+        gpu_share: how much of a GPU this training has: its data takes no more of the memory than its share's part.
 
     Raises:
         InputError: data, weights or cache that cannot be used.
@@ -84,19 +87,11 @@ def open_session(recipe: Recipe, device: torch.device, progress: Progress | None
         image_size=recipe.image_size,
         seed=recipe.seed,
     )
-    online = None if recipe.offline_copies else parse_augmentation(recipe.augment)
-    pixels = _pixels(recipe, data.store, device, online)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
-    source: Source = pixels
-    forward: nn.Module = model
-    if recipe.keeps_features:
-        source = FeatureSource(
-            _features(recipe, model, pixels, data, device, progress), data.store.labels, device
-        )
-        forward = trained_part(model, recipe.image_size)
+    source = _source(recipe, model, data.store, device, gpu_share, progress)
     learner = Learner(
         model,
-        forward=forward,
+        forward=trained_part(model, recipe.image_size) if recipe.keeps_features else model,
         still=still_modules(model, recipe.freeze),
         lr=recipe.lr,
         step_size=recipe.step_size,
@@ -108,13 +103,35 @@ def open_session(recipe: Recipe, device: torch.device, progress: Progress | None
         precision=recipe.precision,
         deterministic=recipe.deterministic,
     )
-    return Session(recipe, data, learner, source)
+    return Session(recipe, data, learner, source, gpu_share)
+
+
+def _source(
+    recipe: Recipe,
+    model: nn.Module,
+    store: PixelStore,
+    device: torch.device,
+    gpu_share: float,
+    progress: Progress | None,
+) -> Source:
+    """Return a store's images as what is trained is to see them: pixels, or what the frozen part gives for them."""
+    online = None if recipe.offline_copies else parse_augmentation(recipe.augment)
+    pixels = _pixels(recipe, store, device, online, gpu_share)
+    if not recipe.keeps_features:
+        return pixels
+    features = _features(recipe, model, pixels, store, device, progress)
+    return FeatureSource(features, store.labels, device, gpu_share)
 
 
 def _pixels(
-    recipe: Recipe, store: PixelStore, device: torch.device, augmentation: Augmentation | None
+    recipe: Recipe,
+    store: PixelStore,
+    device: torch.device,
+    augmentation: Augmentation | None,
+    gpu_share: float,
 ) -> PixelSource:
-    return PixelSource(store, recipe.image_size, NORMALIZATIONS[recipe.transform], device, augmentation)
+    normalization = NORMALIZATIONS[recipe.transform]
+    return PixelSource(store, recipe.image_size, normalization, device, augmentation, gpu_share)
 
 
 @exact_fp32()
@@ -122,7 +139,7 @@ def _features(
     recipe: Recipe,
     model: nn.Module,
     pixels: PixelSource,
-    data: PreparedData,
+    store: PixelStore,
     device: torch.device,
     progress: Progress | None,
 ) -> KeptFeatures:
@@ -133,7 +150,7 @@ def _features(
         return keep_features(
             frozen_part(model),
             pixels,
-            data.store,
+            store,
             made_with=f"{recipe.arch} {recipe.image_size} {recipe.transform}{how}",
             device=device,
             dtype=autocast_dtype(recipe.precision, device),

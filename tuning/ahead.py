@@ -1,24 +1,38 @@
 """What trials share, computed ahead of them with the whole machine, where a person can watch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from trainables.recipe import Recipe
 from tuning.space import TrialSpec
 
 
-def recipes_ahead(trials: list[TrialSpec]) -> list[Recipe]:
-    """Return one recipe for each set of kept features or offline copies that the trials will ask for."""
+class Ahead(NamedTuple):
+    """What some trials, or retrains, share."""
+
+    recipe: Recipe
+    """Of one of them."""
+    split: str
+    """The field of `Splits` that they train on."""
+
+
+def shared_ahead(trials: Sequence[TrialSpec], retrain_seeds: Sequence[int]) -> list[Ahead]:
+    """Return each set of kept features or offline copies that trials and the winner's retrains will ask for, once.
+
+    A frozen part that no weight file fills depends on how it is initialised; copies depend on the seed and on the split.
+    """
     recipes = [spec.recipe for spec in trials if spec.recipe.keeps_features or spec.recipe.offline_copies]
-    # A frozen part that no weight file fills depends on how it is initialised; copies depend on the seed.
-    return list(
-        {(recipe.arch, recipe.freeze, recipe.init, recipe.seed): recipe for recipe in recipes}.values()
-    )
+    wanted = [Ahead(recipe, "train") for recipe in recipes]
+    for seed in retrain_seeds:
+        wanted += [Ahead(replace(r, seed=seed), "train_val") for r in recipes if r.offline_copies]
+    return list({(r.arch, r.freeze, r.init, r.seed, split): Ahead(r, split) for r, split in wanted}.values())
 
 
-def compute_ahead(recipe: Recipe, device: str, threads: int) -> Iterator[tuple[int, int]]:
-    """Compute what a recipe's trials and retrain share and is not kept yet; yield (images done, of how many), at first (0, 0)."""
+def compute_ahead(todo: Ahead, device: str, threads: int, gpus: float) -> Iterator[tuple[int, int]]:
+    """Compute what is shared and is not kept yet; yield (images done, of how many), at first (0, 0)."""
     yield 0, 0
     import torch  # in the worker alone: the driver does not compute
 
@@ -27,11 +41,12 @@ def compute_ahead(recipe: Recipe, device: str, threads: int) -> Iterator[tuple[i
     torch.set_num_threads(threads)
     queue: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
 
+    def progress(done: int, total: int) -> None:
+        queue.put((done, total))
+
     def compute() -> None:
-        session = open_session(recipe, torch.device(device), lambda done, total: queue.put((done, total)))
-        if recipe.offline_copies:
-            for split in (session.data.splits.train, session.data.splits.train_val):
-                session.train_batches(split, lambda done, total: queue.put((done, total)))
+        session = open_session(todo.recipe, torch.device(device), progress, gpu_share=gpus)
+        session.train_batches(getattr(session.data.splits, todo.split), progress)
 
     with ThreadPoolExecutor(1) as pool:
         computed = pool.submit(compute)

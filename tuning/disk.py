@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from trainables.recipe import Recipe
+from tuning.ahead import shared_ahead
 from tuning.plan import Plan
 from tuning.sharing import forks
 
@@ -43,23 +44,31 @@ def estimate(todo: Plan) -> Disk:
     states = len(left) + (2 * todo.at_once if checkpointing else 0)  # Ray drops one when the next is whole
     return Disk(
         store=todo.store_bytes,
-        ahead=sum(_ahead(recipe, todo) for recipe in {_kept_of(r): r for r in recipes}.values()),
+        ahead=_ahead(todo),
         model=model if todo.sweep.retrain else 0,
         running=_STATE_OVER_MODEL * model * states,
     )
 
 
-def _kept_of(recipe: Recipe) -> tuple[object, ...]:
-    """Return what tells apart what is computed ahead of trials."""
-    return recipe.arch, recipe.weights, recipe.freeze, str(recipe.augment), recipe.offline_copies, recipe.seed
+def _ahead(todo: Plan) -> int:
+    shared = shared_ahead(todo.trials, todo.sweep.retrain.seeds if todo.sweep.retrain else [])
+    images = {
+        "all": todo.train + todo.val + todo.test,
+        "train": todo.train,
+        "train_val": todo.train + todo.val,
+    }
+    featured = [(r, s) for r, s in shared if r.keeps_features]
+    backbones = {(r.arch, r.init, None if r.weights else r.seed): r for r, _ in featured}
+    pictures = {(r.seed, split): r for r, split in shared}
+    return (
+        sum(images["all"] * _feature_bytes(r) for r in backbones.values())
+        + sum(images[split] * r.offline_copies * _feature_bytes(r) for r, split in featured)
+        + sum(images[s] * r.offline_copies * r.image_size**2 * _CHANNELS for (_, s), r in pictures.items())
+    )
 
 
-def _ahead(recipe: Recipe, todo: Plan) -> int:
-    if recipe.offline_copies:
-        return recipe.offline_copies * todo.train * recipe.image_size**2 * _CHANNELS
-    if not recipe.keeps_features:
-        return 0
+def _feature_bytes(recipe: Recipe) -> int:
+    """Return the bytes that are kept of an image."""
     from trainables.models import features_of_an_image
 
-    images = todo.train + todo.val + todo.test
-    return images * features_of_an_image(recipe.arch, recipe.image_size) * _BYTES_A_FEATURE
+    return features_of_an_image(recipe.arch, recipe.image_size) * _BYTES_A_FEATURE

@@ -18,7 +18,7 @@ from data_utils.splits import Splits
 from trainables.alike import versions
 from trainables.classifier import ClassifierTrainable
 from tuning import cluster
-from tuning.ahead import compute_ahead, recipes_ahead
+from tuning.ahead import compute_ahead, shared_ahead
 from tuning.broken_off import saying_how_to_go_on
 from tuning.config import Sweep
 from tuning.ending import ENDING, Ending, write_ending
@@ -268,22 +268,22 @@ def _prepare(
         progress.stage(
             f"initialised, as the weight file does not hold them in this size: {', '.join(todo.fresh)}"
         )
-    for recipe in recipes_ahead(todo.trials):
-        progress.stage(f"opening what {recipe.arch}'s trials share")
+    retrains = todo.sweep.retrain.seeds if todo.sweep.retrain else []
+    for shared in shared_ahead(todo.trials, retrains):
+        arch = shared.recipe.arch
+        progress.stage(f"opening what {arch}'s {'trials' if shared.split == 'train' else 'retrains'} share")
         try:
             where = [node for node in nodes() if node.fits(todo.cpus, todo.gpus)]
             ours.wants, ours.waits = len(where), True
             # On every node, since each keeps what it computes; one that does not come to it in time has its trials compute it.
-            calls = [(node, (recipe, todo.device, node.cpus)) for node in where]
+            calls = [(node, (shared, todo.device, node.cpus, todo.gpus)) for node in where]
             for done, total in cluster.on_first(compute_ahead, calls, todo.cpus, todo.gpus):
                 ours.waits = False
                 if total:
                     progress.count("images computed ahead", done, total)
         except RayError as error:
-            problem = (
-                f"cannot be computed: {last_line(error)}; lower data.eval_batch_size or free memory and disk"
-            )
-            raise InputError(f"what {recipe.arch}'s trials share", [problem]) from error
+            problem = f"cannot be computed: {last_line(error)}; lower data.image_size or free memory and disk"
+            raise InputError(f"what {arch}'s trials share", [problem]) from error
     ours.wants, ours.waits = 1, False
     folder = todo.sweep.folder if resume else claim_folder(todo, overwrite)
     with saying_how_to_go_on(folder):
@@ -301,6 +301,7 @@ def _trial_config(spec: TrialSpec, todo: Plan) -> dict[str, Any]:
         "recipe": asdict(spec.recipe),
         "device": todo.device,
         "threads": todo.cpus,
+        "gpus": todo.gpus,
         "max_epochs": todo.sweep.train.max_epochs,
         "checkpoint_seconds": todo.sweep.faults.checkpoint_seconds,
         "alike": asdict(todo.alike) if todo.alike else None,

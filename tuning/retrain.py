@@ -85,6 +85,7 @@ def retrain(
     checkpoint: str | None = None,
     checkpoint_seconds: float | None = None,
     alike: Mapping[str, Any] | None = None,
+    gpus: float = 1.0,
 ) -> Iterator[int | Retrained | Diverged | Paused]:
     """Train on train + validation for exactly `epochs` epochs and test: yields 0 at first, each epoch done, then the end.
 
@@ -97,6 +98,7 @@ def retrain(
             `stop_file`, asks for a pause.
         checkpoint_seconds: least time between two; None: none are taken.
         alike: as in `refuse_unlike`.
+        gpus: that it has, as in `open_session`.
 
     Raises:
         UnlikeMachineError: this is not the machine to retrain on.
@@ -111,7 +113,7 @@ def retrain(
     refuse_unlike(alike)
     yield 0  # it has a machine
     torch.set_num_threads(threads)
-    session = open_session(replace(recipe, seed=seed), torch.device(device))
+    session = open_session(replace(recipe, seed=seed), torch.device(device), gpu_share=gpus)
     data, learner = session.data, session.learner
     train = session.train_batches(data.splits.train_val)
     if checkpoint and exists(checkpoint):

@@ -114,6 +114,7 @@ def _retrain(
                     state,
                     period,
                     alike,
+                    todo.gpus,
                 ):
                     ours.waits = False
                     if isinstance(event, Paused):

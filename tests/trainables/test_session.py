@@ -51,6 +51,15 @@ def test_in_fp32_accuracies_are_equal_and_losses_too_but_for_rounding() -> None:
     assert [loss for loss, _ in kept] == pytest.approx([loss for loss, _ in plain], rel=1e-4)
 
 
+def test_augmented_copies_are_seen_once_too() -> None:
+    """Made beforehand, they are images like others to the frozen part."""
+    enlarged = replace(FROZEN, augment=[{"horizontal_flip": {}}, {"rotation": {}}], offline_copies=2)
+    kept, plain = curve(enlarged), long_way(enlarged)
+    assert [accuracy for _, accuracy in kept] == [accuracy for _, accuracy in plain]
+    assert [loss for loss, _ in kept] == pytest.approx([loss for loss, _ in plain], rel=1e-4)
+    assert [loss for loss, _ in kept] != pytest.approx([loss for loss, _ in curve(FROZEN)], rel=1e-2)
+
+
 def test_in_bf16_they_agree_within_its_noise() -> None:
     """Features are kept as autocast gives them."""
     recipe = replace(FROZEN, precision="bf16")
@@ -64,6 +73,7 @@ def test_with_augmentation_or_a_moving_backbone_nothing_is_kept() -> None:
     """Only what sees an image the same way every time is."""
     assert FROZEN.keeps_features
     assert not replace(FROZEN, augment=[{"random_crop": {}}]).keeps_features
+    assert replace(FROZEN, augment=[{"random_crop": {}}], offline_copies=1).keeps_features
     assert not replace(FROZEN, freeze=None).keeps_features
     assert not replace(FROZEN, freeze="classifier").keeps_features
 

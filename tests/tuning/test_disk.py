@@ -36,9 +36,13 @@ def test_what_is_not_kept_takes_nothing() -> None:
 
 
 def test_features_and_copies_are_counted_once_for_all_trials() -> None:
-    """9,216 numbers an image of which four bytes each are kept; two copies of each training image."""
+    """9,216 numbers an image of which four bytes each are kept; two copies of each image that trials or the retrain train on."""
     frozen = plan(sweep(model={"arch": "alexnet", "hidden": 16, "freeze": "features"}))
     assert estimate(frozen).ahead == IMAGES * 9216 * 4
     copies = {"max_epochs": 20, "augment": "augment-1", "augment_offline": {"copies": 2}}
     todo = plan(sweep(train=copies))
-    assert estimate(todo).ahead == 2 * todo.train * 64 * 64 * 3
+    assert estimate(todo).ahead == 2 * (todo.train + todo.train + todo.val) * 64 * 64 * 3
+    assert estimate(plan(sweep(train=copies, retrain=None))).ahead == 2 * todo.train * 64 * 64 * 3
+    both = plan(sweep(train=copies, model={"arch": "alexnet", "hidden": 16, "freeze": "features"}))
+    enlarged = 2 * (todo.train + todo.train + todo.val)
+    assert estimate(both).ahead == enlarged * 64 * 64 * 3 + (enlarged + IMAGES) * 9216 * 4

@@ -1,0 +1,81 @@
+"""What trials and retrains share is computed before them, once, and nothing that none of them asks for."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from data_utils.caches import cache_dir
+from tests.few_digits import few_digits
+from tuning.ahead import shared_ahead
+from tuning.config import Sweep
+from tuning.driver import run
+from tuning.results import load
+from tuning.space import trial_specs
+
+SIZE = 67
+"""Pixels a side that no other test has, so that nothing is kept of it before."""
+
+
+def sweep(storage: Path, **changes: Any) -> Sweep:
+    """Return two trials of a network whose convolutions are frozen."""
+    values: dict[str, Any] = {
+        "name": "frozen",
+        "data": {"root": str(few_digits()), "resize": 68, "image_size": SIZE, "batch_size": 10},
+        "model": {"arch": "alexnet", "hidden": 16, "freeze": "features"},
+        "train": {"max_epochs": 2},
+        "search": {"points": [{"lr": 0.01}, {"lr": 0.001}]},
+        "retrain": {"seeds": [0, 5]},
+        "storage": str(storage),
+    }
+    return Sweep.model_validate(values | changes)
+
+
+COPIED = {"max_epochs": 2, "augment": [{"horizontal_flip": {}}], "augment_offline": {"copies": 1}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "shared"),
+    [
+        ({}, [(0, "train")]),
+        ({"model": {"arch": "alexnet", "hidden": 16}}, []),
+        ({"train": COPIED}, [(0, "train"), (0, "train_val"), (5, "train_val")]),
+        ({"train": COPIED, "retrain": None}, [(0, "train")]),
+        (
+            {"train": COPIED, "search": {"grid": {"lr": [0.1, 0.01], "seed": [1, 2]}}, "retrain": {"seeds": [7]}},
+            [(1, "train"), (2, "train"), (7, "train_val")],
+        ),
+    ],
+    ids=["features", "nothing", "copies", "no retrain", "seeds"],
+)  # fmt: skip
+def test_each_is_there_once(tmp_path: Path, changes: dict[str, Any], shared: list[tuple[int, str]]) -> None:
+    """Copies of a trial's seed for its training images, those of a retrain's for train and validation."""
+    todo = sweep(tmp_path, **changes)
+    found = shared_ahead(trial_specs(todo), todo.retrain.seeds if todo.retrain else [])
+    assert [(recipe.seed, split) for recipe, split in found] == shared
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_a_sweeps_trials_and_retrains_find_all_of_it(tmp_path: Path) -> None:
+    """Features of every image and of the copies, for each seed that fills the frozen part; none is made later."""
+    todo = sweep(tmp_path, train=COPIED)
+    before, lines = kept_files(), tmp_path / "lines.txt"
+    with lines.open("w") as file:
+        result = run(todo, console=Console(file=file, width=200))
+    assert result.ok
+    assert load(result.folder).read("trials")["outcome"].tolist() == ["completed", "completed"]
+    told = lines.read_text()
+    assert "opening what alexnet's trials share" in told
+    assert told.count("opening what alexnet's retrains share") == 2
+    first_epoch = (result.folder / "sweep.yaml").stat().st_mtime  # written before the first trial
+    made = kept_files() - before
+    kinds = Counter("features" if file.suffix == ".npy" else "copies" for file in made)
+    assert kinds == {"copies": 3, "features": 2 + 3}
+    assert all(file.stat().st_mtime < first_epoch for file in made)
+
+
+def kept_files() -> set[Path]:
+    """Return the files of features and of copies in the cache."""
+    return {*cache_dir().glob("features/*.npy"), *cache_dir().glob("pixels/*-copies-*.arrow")}
