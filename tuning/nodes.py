@@ -1,7 +1,6 @@
 """The machines that trials may run on: what each has to give, now."""
 
 import math
-import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from ctypes.util import find_library
@@ -9,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import ray
+
+from tuning.cores import usable_cores
 
 _ALMOST = 1e-6
 
@@ -51,13 +52,7 @@ def nodes() -> list[Node]:
 
 def this_machine() -> Node:
     """Return the cores this process may use, by its affinity and its container's quota, and the GPUs it sees."""
-    cores = len(os.sched_getaffinity(0))
-    quota = Path("/sys/fs/cgroup/cpu.max")
-    if quota.is_file():
-        limit, period = quota.read_text().split()
-        if limit != "max":
-            cores = min(cores, max(1, int(limit) // int(period)))
-    return Node(platform.node(), cores, _gpus())
+    return Node(platform.node(), usable_cores(), _gpus())
 
 
 def largest(there: Sequence[Node]) -> list[Node]:
