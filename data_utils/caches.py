@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ logger = logging.getLogger(__name__)
 Kept = TypeVar("Kept")
 
 UNSENT = ".unsent"
+LOCK = ".lock"
 
 
 def cache_dir() -> Path:
@@ -37,7 +39,7 @@ def working_folder(place: str) -> Path:
 
 def lock_of(folder: Path) -> Path:
     """Return the file that who works in such a folder has locked."""
-    return folder.parent / ".lock"
+    return folder.parent / LOCK
 
 
 def unsent_mark(folder: Path) -> Path:
@@ -65,11 +67,15 @@ def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]
         with FileLock(f"{path}.lock"):
             if (found := _whole(path, read)) is not None:
                 return found
-            for left_behind in path.parent.glob(f".{path.name}.*.part"):  # by a process that was killed
+            for left_behind in path.parent.glob(
+                f".{escape(path.name)}.*.part"
+            ):  # by a process that was killed
                 left_behind.unlink()
             aside = path.with_name(f".{path.name}.{os.getpid()}.part")
             try:
                 write(aside)
+                # Not synced, which takes seconds for gigabytes that can be made again: where a machine dies before they
+                # are on the disk, file systems leave a file cut short, and that is torn.
                 aside.rename(path)
             finally:
                 aside.unlink(missing_ok=True)
@@ -101,7 +107,7 @@ def cached() -> list[CachedFile]:
     files += [("sample", path) for path in root.glob("sample-*") if path.is_dir()]
     files += [("working", path) for path in root.glob("working/*/*") if _is_left(path)]
     files += [("left over", path) for path in root.glob("*/.*.part") if not _is_being_written(path)]
-    files += [("left over", path) for path in root.glob("bench-*")]
+    files += [("left over", path) for path in root.glob("bench-*") if not _is_locked(path / LOCK)]
     entries = []
     for kind, path in files:
         with suppress(FileNotFoundError):  # what has been removed, or got its name, meanwhile
@@ -131,22 +137,23 @@ def clear_cache() -> int:
 
 def _is_left(folder: Path) -> bool:
     """Return whether nobody works in a working folder, and all of it is elsewhere, too."""
-    try:
-        with FileLock(lock_of(folder), timeout=0):
-            return folder.is_dir() and UNSENT not in folder.name and not unsent_mark(folder).exists()
-    except Timeout:
+    if _is_locked(lock_of(folder)):
         return False
+    return folder.is_dir() and UNSENT not in folder.name and not unsent_mark(folder).exists()
 
 
 def _is_being_written(part: Path) -> bool:
     """Return whether a process holds a lock in the folder of a file that is not whole, as whoever writes there does."""
-    for lock in part.parent.glob("*.lock"):
-        try:
-            with FileLock(lock, timeout=0):
-                pass
-        except Timeout:
-            return True
-    return False
+    return any(_is_locked(lock) for lock in part.parent.glob("*.lock"))
+
+
+def _is_locked(file: Path) -> bool:
+    """Return whether a process holds a lock."""
+    try:
+        with FileLock(file, timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 def _is_fetched(path: Path) -> bool:

@@ -10,13 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
+from filelock import FileLock
 
-from data_utils.caches import cache_dir
+from data_utils.caches import LOCK, cache_dir
 from trainables.recipe import Recipe
+from tuning.cores import usable_cores
 
-CPU_THREADS = len(os.sched_getaffinity(0))
+CPU_THREADS = usable_cores()
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,8 @@ def empty_cache() -> Iterator[None]:
     with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="bench-") as folder:
         os.environ["UPSWEEP_CACHE"] = folder
         try:
-            yield
+            with FileLock(Path(folder, LOCK)):  # or `upsweep data clear` would take it for left over
+                yield
         finally:
             if before is None:
                 del os.environ["UPSWEEP_CACHE"]

@@ -86,7 +86,7 @@ class _PlainLoop:
                 size,
                 shuffle=shuffle,
                 num_workers=CPU_THREADS,
-                drop_last=shuffle,
+                drop_last=shuffle and len(indices) >= size,  # as our loop: else an epoch would be none at all
             )
             for indices, size, shuffle in ((train, setting.batch_size, True), (val, 256, False))
         ]

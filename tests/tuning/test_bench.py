@@ -7,10 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from data_utils.caches import cache_dir, cached, clear_cache
+from data_utils.prepared import prepare
 from tests.conftest import Run
 from tuning import bench
-from tuning.bench_figures import Measure, Setting, interleaved
-from tuning.bench_processes import memory
+from tuning.bench_figures import Measure, Setting, empty_cache, interleaved
+from tuning.bench_processes import memory, starts, sweep
 from tuning.bench_training import epochs, step, store
 from tuning.results import write_measures
 
@@ -45,16 +47,30 @@ def test_what_can_be_tiny_runs_for_real(images: Path) -> None:
         batch_size=4,
         images=6,
         repeats=2,
+        trial_seconds=0.5,
         device="cpu",
     )
-    measures = {m.measure: m for part in (store, step, epochs, memory) for m in part(setting)}
+    parts = (store, step, epochs, memory, starts, sweep)
+    measures = {m.measure: m for part in parts for m in part(setting)}
     assert measures.keys() == {
         "store_build_s", "store_open_s", "train_images_per_s", "step_share", "epoch_scratch_ratio", "epoch_scratch_s",
         "epoch_frozen_ratio", "epoch_frozen_s", "memory_per_trial_mb",
+        "start_cold_s", "start_warm_s", "sweep_overhead",
     }  # fmt: skip
     for measure in measures.values():
         assert 0 < measure.low <= measure.value <= measure.high or measure.measure == "memory_per_trial_mb"
     assert measures["step_share"].n == 2
+
+
+def test_what_a_running_bench_keeps_is_not_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what one left behind that was killed."""
+    (tmp_path / "bench-killed").mkdir()
+    monkeypatch.setenv("UPSWEEP_CACHE", str(tmp_path))
+    with empty_cache():
+        (cache_dir() / "store").write_bytes(b"pixels")
+        with pytest.MonkeyPatch.context() as beside:
+            beside.setenv("UPSWEEP_CACHE", str(tmp_path))
+            assert [entry.path.name for entry in cached()] == ["bench-killed"]
 
 
 def test_parts_are_measured_in_their_order_or_those_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,16 +115,18 @@ def test_figures_are_written_with_what_they_were_measured_on(tmp_path: Path) -> 
 
 
 def test_the_cache_is_shown_and_cleared(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, images: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, images: Path, in_process: Run
 ) -> None:
-    """Pixels and the sample are listed with their sizes; clearing frees them all."""
+    """Pixels and the sample are listed with their sizes; clearing frees them all, and so does the command."""
     monkeypatch.setenv("UPSWEEP_CACHE", str(tmp_path / "cache"))
-    from data_utils.caches import cached, clear_cache
-    from data_utils.prepared import prepare
-
     prepare(str(images), resize=64)
     prepare("sample", resize=8)
     entries = cached()
     assert sorted(entry.kind for entry in entries) == ["pixels", "pixels", "sample"]
     assert clear_cache() == sum(entry.bytes for entry in entries) > 0
+    assert cached() == []
+    prepare("sample", resize=8)
+    done = in_process("data", "clear")
+    assert done.returncode == 0
+    assert "freed" in done.stdout
     assert cached() == []
