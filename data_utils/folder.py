@@ -64,9 +64,8 @@ class ImageFolder:
             self.listed = train, test
         labels = {name: label for label, name in enumerate(self.classes)}
         self.targets = [labels[name.partition("/")[0]] for name in self.names]
-        self.samples = [
-            (str(self.folder / name), label) for name, label in zip(self.names, self.targets, strict=True)
-        ]
+        inside = os.path.join(self.folder, "")
+        self.samples = [(inside + name, label) for name, label in zip(self.names, self.targets, strict=True)]
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -152,4 +151,4 @@ def _leads_out(entry: os.DirEntry[str], name: str, inside: tuple[str, ...]) -> s
 
 def is_utf8(name: str) -> bool:
     """Return whether a name's bytes were UTF-8; Python stands in surrogates for those that were not."""
-    return not any("\ud800" <= character <= "\udfff" for character in name)
+    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)

@@ -30,15 +30,19 @@ def read_list(path: Path, names: Collection[str], classes: Collection[str]) -> t
     without_folder: dict[str, int] = {}
     # Not splitlines(), which breaks lines at characters that a name may hold.
     for number, line in enumerate(text.split("\n"), start=1):
-        name = PurePosixPath(
-            line.strip()
-        ).as_posix()  # ./class/image.jpg, as `find` writes it, is class/image.jpg
+        written = line.strip()
+        if (
+            written in names and written not in listed
+        ):  # as nearly all: taking paths apart takes longest of all
+            listed[written] = number
+            continue
+        name = PurePosixPath(written).as_posix()  # ./class/image.jpg, as `find` writes it, is class/image.jpg
         parts = PurePosixPath(name).parts
-        if not line.strip() or (parts and parts[0] == BACKGROUND):
+        if not written or (parts and parts[0] == BACKGROUND):
             continue
         where = f"{path}:{number}"
         if len(parts) < 2 or parts[0] == "/" or ".." in parts:
-            problems.append(f"{where}: {line.strip()!r} is not of the form class/image.jpg")
+            problems.append(f"{where}: {written!r} is not of the form class/image.jpg")
         elif parts[0] not in classes:
             without_folder.setdefault(parts[0], number)
         elif name not in names:
