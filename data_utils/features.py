@@ -81,7 +81,7 @@ class FeatureSource:
             self._resident = features.rows(np.arange(features.shape[0])).to(device)
 
     def gather(self, indices: Indices, rng: np.random.Generator | None = None) -> Batch:
-        """Return (n, numbers) inputs; nothing is augmented, since features are kept only without augmentation."""
+        """Return (n, numbers) inputs; nothing is augmented: features are of images as they are kept."""
         if self._resident is not None:
             inputs = self._resident[to_device(indices, self.device)]
         else:

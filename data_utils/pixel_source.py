@@ -11,7 +11,7 @@ from data_utils.augment import Augmentation, Boxes, centre_boxes
 from data_utils.batches import Batch, to_device
 from data_utils.normalization import Normalization
 from data_utils.pixel_store import PixelStore
-from data_utils.resident_pixels import ResidentPixels
+from data_utils.resident_pixels import ResidentPixels, resize_boxes
 from data_utils.splits import Indices
 
 HEADROOM = 0.5
@@ -71,9 +71,12 @@ class PixelSource:
             boxes = augmentation.boxes(heights, widths, size, rng)
         operations = augmentation.operations if augmentation else ()
         fused = normalized and not operations
-        if (resident := self._resident) is None:
+        resident, whole = self._resident, boxes.all_of(size)
+        if resident is None and (whole or self.device.type == "cpu"):
             rows = _scaled(self._crops(indices, boxes).view(-1, size * 3))
-        elif not boxes.all_of(size):
+        elif resident is None:  # by what resizes those that lie there: numbers must not hang on a GPU's room
+            rows = _scaled(resize_boxes(*self._packed(indices, boxes), boxes, size))
+        elif not whole:
             rows = _scaled(resident.resized(indices, boxes, size))
         else:
             rows = resident.rows(
@@ -101,6 +104,14 @@ class PixelSource:
         """The pixels on the device, copied there by the first batch that wants any: features may be kept already."""
         there_is_room = fits(self._store.nbytes, self.device, self._gpu_share)
         return ResidentPixels(self._store, self.device) if there_is_room else None
+
+    def _packed(self, indices: Indices, boxes: Boxes) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the bytes of boxes end to end on the device, and their places, both for `resize_boxes`."""
+        sides = zip(indices, *boxes, strict=True)
+        crops = [self._store[i][top : top + h, left : left + w].ravel() for i, top, left, h, w in sides]
+        ends = np.cumsum([crop.size for crop in crops])
+        places = np.stack([ends - [crop.size for crop in crops], boxes.widths * 3], axis=1)
+        return to_device(np.concatenate(crops), self.device), to_device(places, self.device)
 
     def _crops(self, indices: Indices, boxes: Boxes) -> torch.Tensor:
         """Return (n, size, size, 3) uint8 crops on the device; a box of another size is resized to it."""

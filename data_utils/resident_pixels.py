@@ -46,16 +46,8 @@ class ResidentPixels:
         return _indexed_rows(self._flat, places, values, size)
 
     def resized(self, indices: Indices, boxes: Boxes, size: int) -> torch.Tensor:
-        """Return boxes of images, each resized to a square, as (n * size, size * 3) uint8, a row of pixels each.
-
-        As torchvision's antialiased `resized_crop`, to within 1 of 255 (2 at most): its weights as matrices, one product
-        down and one across for many images at once, rounded once.
-        """
-        places = self._places(indices, boxes)
-        sides = to_device(np.stack([boxes.heights, boxes.widths], axis=1), self._flat.device)
-        height, width = int(boxes.heights.max()), int(boxes.widths.max())
-        parts = zip(*(torch.split(each, RESIZED_AT_ONCE) for each in (places, sides)), strict=True)
-        return torch.cat([_resized(self._flat, first, part, height, width, size) for first, part in parts])
+        """Return boxes of images, each resized to a square; see `resize_boxes`."""
+        return resize_boxes(self._flat, self._places(indices, boxes), boxes, size)
 
     def _places(self, indices: Indices, boxes: Boxes) -> torch.Tensor:
         """Return (n, 2) int64 on the device: the first byte of each box, and from a row of its image to the next."""
@@ -87,6 +79,22 @@ def _indexed_rows(flat: torch.Tensor, places: torch.Tensor, values: torch.Tensor
     at = torch.arange(size * 3, device=flat.device)
     pixels = flat[starts.view(-1, 1) + at]
     return values.view(-1)[pixels.to(torch.int64) * 3 + at % 3]
+
+
+def resize_boxes(flat: torch.Tensor, places: torch.Tensor, boxes: Boxes, size: int) -> torch.Tensor:
+    """Return boxes of images, each resized to a square, as (n * size, size * 3) uint8, a row of pixels each.
+
+    As torchvision's antialiased `resized_crop`, but for 1 of 255 in some pixels (2 at most), which that rounds twice: its
+    weights as matrices, one product down and one across for many images at once.
+
+    Args:
+        flat: uint8 pixels on the device.
+        places: (n, 2) int64 there: the first byte of each box, and from a row of its image to the next.
+    """
+    sides = to_device(np.stack([boxes.heights, boxes.widths], axis=1), flat.device)
+    height, width = int(boxes.heights.max()), int(boxes.widths.max())
+    parts = zip(*(torch.split(each, RESIZED_AT_ONCE) for each in (places, sides)), strict=True)
+    return torch.cat([_resized(flat, first, part, height, width, size) for first, part in parts])
 
 
 def _resized(

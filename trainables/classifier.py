@@ -78,6 +78,7 @@ class ClassifierTrainable(tune.Trainable):
             raise
         torch.set_num_threads(config["threads"])
         self._device = torch.device(config["device"])
+        torch.cuda.empty_cache()  # or data would find the GPU's memory taken by what a trial before this one had
         session = open_session(Recipe(**config["recipe"]), self._device, gpu_share=config["gpus"])
         self._learner = session.learner
         self._train = session.train_batches(session.data.splits.train)
@@ -155,11 +156,8 @@ class ClassifierTrainable(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take another trial's place, with everything built anew: nothing of the last trial is left."""
-        import torch
-
         for part in ("_learner", "_train", "_val"):  # or a GPU would have to hold two trials at once
             self.__dict__.pop(part, None)
-        torch.cuda.empty_cache()  # or the next one's data would find the GPU's memory taken
         self.setup(new_config)
         return True
 

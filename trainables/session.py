@@ -76,6 +76,8 @@ def open_session(
     Raises:
         InputError: data, weights or cache that cannot be used.
     """
+    if recipe.offline_copies:  # which are data as well, beside the images that they are made of
+        gpu_share = min(1.0, gpu_share) / 2
     data = recipe.data()
     model = build(
         recipe.arch,

@@ -20,14 +20,16 @@ class Ahead(NamedTuple):
 
 
 def shared_ahead(trials: Sequence[TrialSpec], retrain_seeds: Sequence[int]) -> list[Ahead]:
-    """Return each set of kept features or offline copies that trials and the winner's retrains will ask for, once.
+    """Return each set of kept features or offline copies that trials, and retrains of whichever wins, ask for, once.
 
     A frozen part that no weight file fills depends on how it is initialised; copies depend on the seed and on the split.
     """
     recipes = [spec.recipe for spec in trials if spec.recipe.keeps_features or spec.recipe.offline_copies]
     wanted = [Ahead(recipe, "train") for recipe in recipes]
+    seeds = {recipe.seed for recipe in recipes}
     for seed in retrain_seeds:
-        wanted += [Ahead(replace(r, seed=seed), "train_val") for r in recipes if r.offline_copies]
+        further = [r for r in recipes if r.offline_copies or not (r.weights or seed in seeds)]
+        wanted += [Ahead(replace(recipe, seed=seed), "train_val") for recipe in further]
     return list({(r.arch, r.freeze, r.init, r.seed, split): Ahead(r, split) for r, split in wanted}.values())
 
 

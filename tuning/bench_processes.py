@@ -84,7 +84,7 @@ def starts(setting: Setting) -> Iterator[Measure]:
         small = replace(setting, image_size=min(setting.image_size, _SMALL))
         sweep = _sweep_file(small, Path(storage), trials=1, epochs=1, freeze="null")
         cold = []
-        for _ in range(3):  # each takes as long as decoding everything
+        for _ in range(min(3, setting.repeats)):  # each takes as long as decoding everything
             with empty_cache():
                 cold.append(_first_step(sweep, Path(storage)))
         with empty_cache():

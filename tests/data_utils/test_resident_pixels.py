@@ -19,7 +19,7 @@ from data_utils.folder import ImageFolder
 from data_utils.normalization import NORMALIZATIONS
 from data_utils.pixel_source import PixelSource
 from data_utils.pixel_store import PixelStore
-from data_utils.resident_pixels import ResidentPixels, kernels_compile
+from data_utils.resident_pixels import ResidentPixels, kernels_compile, resize_boxes
 from data_utils.splits import Indices
 from tests.conftest import save_image
 
@@ -135,6 +135,8 @@ def test_boxes_are_resized_as_by_torchvision(tmp_path: Path, size: int) -> None:
     assert error.float().mean() < 0.5
     source = PixelSource(store, size, NORMALIZATIONS["scratch"], torch.device("cpu"))
     assert torch.equal(source._crops(indices, boxes), expected)
+    sent = resize_boxes(*source._packed(indices, boxes), boxes, size)
+    assert torch.equal(sent.view(expected.shape), found)
 
 
 def last_box(store: PixelStore) -> tuple[int, int, int, int]:

@@ -1,4 +1,4 @@
-"""What trials and retrains share is computed before them, once, and nothing that none of them asks for."""
+"""What trials and retrains share is computed before them, once."""
 
 from collections import Counter
 from pathlib import Path
@@ -39,7 +39,8 @@ COPIED = {"max_epochs": 2, "augment": [{"horizontal_flip": {}}], "augment_offlin
 @pytest.mark.parametrize(
     ("changes", "shared"),
     [
-        ({}, [(0, "train")]),
+        ({}, [(0, "train"), (5, "train_val")]),
+        ({"retrain": {"seeds": [0]}}, [(0, "train")]),
         ({"model": {"arch": "alexnet", "hidden": 16}}, []),
         ({"train": COPIED}, [(0, "train"), (0, "train_val"), (5, "train_val")]),
         ({"train": COPIED, "retrain": None}, [(0, "train")]),
@@ -48,15 +49,16 @@ COPIED = {"max_epochs": 2, "augment": [{"horizontal_flip": {}}], "augment_offlin
             [(1, "train"), (2, "train"), (7, "train_val")],
         ),
     ],
-    ids=["features", "nothing", "copies", "no retrain", "seeds"],
+    ids=["features", "of one seed", "nothing", "copies", "no retrain", "seeds"],
 )  # fmt: skip
 def test_each_is_there_once(tmp_path: Path, changes: dict[str, Any], shared: list[tuple[int, str]]) -> None:
-    """Copies of a trial's seed for its training images, those of a retrain's for train and validation."""
+    """Copies of a trial's seed for its training images, those of a retrain's for train and validation; a frozen part without weights hangs on the seed."""
     todo = sweep(tmp_path, **changes)
     found = shared_ahead(trial_specs(todo), todo.retrain.seeds if todo.retrain else [])
     assert [(recipe.seed, split) for recipe, split in found] == shared
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("local_ray")
 def test_a_sweeps_trials_and_retrains_find_all_of_it(tmp_path: Path) -> None:
     """Features of every image and of the copies, for each seed that fills the frozen part; none is made later."""

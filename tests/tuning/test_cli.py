@@ -102,6 +102,7 @@ def test_an_existing_name_is_refused_unless_overwritten(
     assert (folder / "trials.parquet").read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("local_ray")
 def test_when_every_trial_diverges_it_exits_with_1_and_keeps_the_rows(
     in_process: Run, tmp_path: Path

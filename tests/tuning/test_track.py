@@ -59,6 +59,7 @@ def test_tensorboard_files_hold_every_epoch(tmp_path: Path) -> None:
         assert sum(value.tag == "ray/tune/val_accuracy" for value in told) == epochs
 
 
+@pytest.mark.slow
 def test_event_files_do_without_torch() -> None:
     """Whose import by tensorboardX would cost every start some seconds; and it can be imported afterwards."""
     asked = "import sys; from tuning.track import EventFiles; EventFiles(); print('torch' in sys.modules); import torch"
