@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from rich.console import Console
 from tests.conftest import write_images
 from tests.tuning.test_driver import sample_sweep
 from tests.tuning.test_resume import TIMES
+from tuning import cluster
 from tuning.config import Sweep
 from tuning.driver import SweepResult, run
 from tuning.interrupts import Interrupts
@@ -89,11 +90,19 @@ def test_an_interrupt_loses_no_epoch_that_was_reported(uninterrupted: SweepResul
 
 
 @pytest.mark.slow
-def test_a_retrain_that_is_terminated_keeps_its_state(uninterrupted: SweepResult, tmp_path: Path) -> None:
+def test_a_retrain_that_is_terminated_keeps_its_state(
+    uninterrupted: SweepResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It says how to go on, and a resume runs no trial again."""
     sweep = few_images(tmp_path)
-    said = io.StringIO()
-    watching = send_when(lambda: "retraining trial" in said.getvalue(), signal.SIGTERM)
+    said, begun, stream = io.StringIO(), threading.Event(), cluster.stream
+
+    def watched(*arguments: Any) -> Iterator[Any]:
+        begun.set()  # from here on an interrupt is heeded: before, while a machine is looked for, it ends all at once
+        yield from stream(*arguments)
+
+    monkeypatch.setattr(cluster, "stream", watched)
+    watching = send_when(begun.is_set, signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt, match=f"^interrupted; go on with: upsweep resume {sweep.folder}$"):
         run(sweep, console=Console(file=said, width=200))
     watching.join()
