@@ -67,9 +67,8 @@ def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]
         with FileLock(f"{path}.lock"):
             if (found := _whole(path, read)) is not None:
                 return found
-            for left_behind in path.parent.glob(
-                f".{escape(path.name)}.*.part"
-            ):  # by a process that was killed
+            of_the_killed = f".{escape(path.name)}.*.part"
+            for left_behind in path.parent.glob(of_the_killed):
                 left_behind.unlink()
             aside = path.with_name(f".{path.name}.{os.getpid()}.part")
             try:

@@ -166,6 +166,11 @@ class Sweep(Settings):
         return under(s3_place(self.storage, self.s3.endpoint, self.s3.region), self.name)
 
     @property
+    def retrain_seeds(self) -> list[int]:
+        """The seeds that the winner is retrained with; none with `retrain: null`."""
+        return self.retrain.seeds if self.retrain else []
+
+    @property
     def folder(self) -> Path:
         """The folder that the driver works in, absolute: the sweep's own, or with a storage at S3 one of the cache."""
         if is_s3(self.storage):

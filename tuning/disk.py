@@ -51,7 +51,7 @@ def estimate(todo: Plan) -> Disk:
 
 
 def _ahead(todo: Plan) -> int:
-    shared = shared_ahead(todo.trials, todo.sweep.retrain.seeds if todo.sweep.retrain else [])
+    shared = shared_ahead(todo.trials, todo.sweep.retrain_seeds)
     images = {
         "all": todo.train + todo.val + todo.test,
         "train": todo.train,

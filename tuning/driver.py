@@ -268,10 +268,9 @@ def _prepare(
         progress.stage(
             f"initialised, as the weight file does not hold them in this size: {', '.join(todo.fresh)}"
         )
-    retrains = todo.sweep.retrain.seeds if todo.sweep.retrain else []
-    for shared in shared_ahead(todo.trials, retrains):
-        arch = shared.recipe.arch
-        progress.stage(f"opening what {arch}'s {'trials' if shared.split == 'train' else 'retrains'} share")
+    for shared in shared_ahead(todo.trials, todo.sweep.retrain_seeds):
+        who = f"{shared.recipe.arch}'s {'trials' if shared.split == 'train' else 'retrains'}"
+        progress.stage(f"opening what {who} share")
         try:
             where = [node for node in nodes() if node.fits(todo.cpus, todo.gpus)]
             ours.wants, ours.waits = len(where), True
@@ -283,7 +282,7 @@ def _prepare(
                     progress.count("images computed ahead", done, total)
         except RayError as error:
             problem = f"cannot be computed: {last_line(error)}; lower data.image_size or free memory and disk"
-            raise InputError(f"what {arch}'s trials share", [problem]) from error
+            raise InputError(f"what {who} share", [problem]) from error
     ours.wants, ours.waits = 1, False
     folder = todo.sweep.folder if resume else claim_folder(todo, overwrite)
     with saying_how_to_go_on(folder):

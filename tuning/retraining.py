@@ -58,7 +58,7 @@ def retrain_all(
     unlike: set[str] = set()
     kept = Retrains(folder, winner.trial, winner.epoch, todo.sweep.place)
     kept.drop_others()
-    for seed in todo.sweep.retrain.seeds if todo.sweep.retrain else []:
+    for seed in todo.sweep.retrain_seeds:
         if interrupts.requested:  # and the retrain before was in its last epoch
             raise KeyboardInterrupt
         before, began = kept.read(seed), time.time()

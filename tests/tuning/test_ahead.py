@@ -54,7 +54,7 @@ COPIED = {"max_epochs": 2, "augment": [{"horizontal_flip": {}}], "augment_offlin
 def test_each_is_there_once(tmp_path: Path, changes: dict[str, Any], shared: list[tuple[int, str]]) -> None:
     """Copies of a trial's seed for its training images, those of a retrain's for train and validation; a frozen part without weights hangs on the seed."""
     todo = sweep(tmp_path, **changes)
-    found = shared_ahead(trial_specs(todo), todo.retrain.seeds if todo.retrain else [])
+    found = shared_ahead(trial_specs(todo), todo.retrain_seeds)
     assert [(recipe.seed, split) for recipe, split in found] == shared
 
 
