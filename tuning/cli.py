@@ -1,5 +1,7 @@
 """The command `upsweep`."""
 
+import atexit
+import gc
 import shlex
 import sys
 from importlib.metadata import version
@@ -278,6 +280,7 @@ def bench(
 def main() -> None:
     """Run the command line."""
     heed_signals()
+    atexit.register(gc.freeze)  # or Python, as it ends, looks for a second through what is gone anyway
     app()
 
 
