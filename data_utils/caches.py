@@ -4,8 +4,8 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -21,6 +21,8 @@ Kept = TypeVar("Kept")
 
 UNSENT = ".unsent"
 LOCK = ".lock"
+
+_noting: list[set[Path]] = []
 
 
 def cache_dir() -> Path:
@@ -60,6 +62,8 @@ def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]
     Raises:
         InputError: the cache cannot be written.
     """
+    for files in _noting:
+        files.add(path)
     if (found := _whole(path, read)) is not None:
         return found
     try:
@@ -83,6 +87,22 @@ def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]
             str(path.parent), [f"the cache cannot be written ({error}); set UPSWEEP_CACHE to another folder"]
         ) from error
     return read(path)
+
+
+@contextmanager
+def noted() -> Iterator[set[Path]]:
+    """Collect the files that `kept` is asked for, in whatever thread, as long as the context lasts."""
+    files = set[Path]()
+    _noting.append(files)
+    try:
+        yield files
+    finally:
+        _noting.remove(files)
+
+
+def marks_folder() -> Path:
+    """Return the folder in the cache of the marks of what has been computed already; see `tuning.kept_ahead`."""
+    return cache_dir() / "marks"
 
 
 @dataclass(frozen=True)
@@ -129,6 +149,8 @@ def clear_cache() -> int:
                 shutil.rmtree(entry.path)
             else:
                 entry.path.unlink(missing_ok=True)
+        if marks_folder().is_dir():
+            shutil.rmtree(marks_folder())
     except OSError as error:
         raise InputError(str(cache_dir()), [f"cannot be cleared: {error}"]) from error
     return sum(entry.bytes for entry in entries)

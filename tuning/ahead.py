@@ -6,7 +6,9 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import NamedTuple
 
+from data_utils.caches import noted
 from trainables.recipe import Recipe
+from tuning.kept_ahead import mark_kept
 from tuning.space import TrialSpec
 
 
@@ -47,8 +49,10 @@ def compute_ahead(todo: Ahead, device: str, threads: int, gpus: float) -> Iterat
         queue.put((done, total))
 
     def compute() -> None:
-        session = open_session(todo.recipe, torch.device(device), progress, gpu_share=gpus)
-        session.train_batches(getattr(session.data.splits, todo.split), progress)
+        with noted() as files:
+            session = open_session(todo.recipe, torch.device(device), progress, gpu_share=gpus)
+            session.train_batches(getattr(session.data.splits, todo.split), progress)
+        mark_kept(todo.recipe, todo.split, session.data, device, files)
 
     with ThreadPoolExecutor(1) as pool:
         computed = pool.submit(compute)

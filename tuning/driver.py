@@ -26,6 +26,7 @@ from tuning.files import aside, drop, drop_parts
 from tuning.frames import RAY_FOLDER
 from tuning.interrupts import Interrupts
 from tuning.journal import Journal, checkpoint_patterns, checkpoints, drop_journal, restore
+from tuning.kept_ahead import is_kept
 from tuning.live_tables import LiveTables, epochs_before
 from tuning.neighbours import Neighbour, neighbour
 from tuning.nodes import nodes
@@ -269,6 +270,8 @@ def _prepare(
             f"initialised, as the weight file does not hold them in this size: {', '.join(todo.fresh)}"
         )
     for shared in shared_ahead(todo.trials, todo.sweep.retrain_seeds):
+        if not cluster.is_shared() and is_kept(shared.recipe, shared.split, data, todo.device):
+            continue  # each machine of a cluster keeps its own
         who = f"{shared.recipe.arch}'s {'trials' if shared.split == 'train' else 'retrains'}"
         progress.stage(f"opening what {who} share")
         try:

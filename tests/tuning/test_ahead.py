@@ -77,6 +77,11 @@ def test_a_sweeps_trials_and_retrains_find_all_of_it(tmp_path: Path) -> None:
     assert kinds == {"copies": 3, "features": 2 + 3}
     assert all(file.stat().st_mtime < first_epoch for file in made)
 
+    lines = tmp_path / "again.txt"
+    with lines.open("w") as file:
+        assert run(todo, console=Console(file=file, width=200), overwrite=True).ok
+    assert "share" not in lines.read_text()  # it is known to be kept, without a process that looks
+
 
 def kept_files() -> set[Path]:
     """Return the files of features and of copies in the cache."""

@@ -1,0 +1,82 @@
+"""What is kept already is known by its mark, and by nothing that has gone or differs."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from data_utils.caches import clear_cache
+from tests.few_digits import few_digits
+from tests.trainables.test_classifier import RECIPE
+from trainables.models import build
+from trainables.recipe import Recipe
+from tuning.ahead import Ahead, compute_ahead
+from tuning.kept_ahead import is_kept
+
+CPU = "cpu"
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
+    """Return a recipe whose features are kept in a cache of their own, with a weight file."""
+    root = few_digits()
+    monkeypatch.setenv("UPSWEEP_CACHE", str(tmp_path / "cache"))
+    weights = tmp_path / "alexnet.pth"
+    torch.save(build("alexnet", 10, hidden=16).state_dict(), weights)
+    recipe = replace(
+        RECIPE, root=str(root), resize=68, image_size=64, freeze="features", weights=str(weights), hidden=16
+    )
+    assert not is_kept(recipe, "train", recipe.data(), CPU)
+    list(compute_ahead(Ahead(recipe, "train"), CPU, threads=torch.get_num_threads(), gpus=0))
+    return recipe
+
+
+def test_a_mark_is_of_all_that_decides_what_is_kept(kept: Recipe) -> None:
+    """What the head alone learns with changes nothing; anything else does."""
+
+    def known(split: str = "train", device: str = CPU, **changes: Any) -> bool:
+        recipe = replace(kept, **changes)
+        return is_kept(recipe, split, recipe.data(), device)
+
+    assert known()
+    assert known(lr=0.5, momentum=0.1, batch_size=3, hidden=8)
+    assert not known("train_val")
+    assert not known(device="cuda")
+    flip = [{"horizontal_flip": {}}]
+    for other in (
+        {"image_size": 65}, {"resize": 66}, {"transform": "imagenet"}, {"seed": 1}, {"split_seed": 1},
+        {"precision": "bf16"}, {"weights": None}, {"augment": flip, "offline_copies": 1},
+    ):  # fmt: skip
+        assert all(getattr(kept, name) != value for name, value in other.items())
+        assert not known(**other), other
+
+
+def test_no_mark_is_believed_once_a_file_has_changed_or_gone(kept: Recipe) -> None:
+    """The weight file is another; the features were removed by hand; the mark is torn; the cache was cleared."""
+    data = kept.data()
+    assert kept.weights is not None
+    before = Path(kept.weights).stat()
+    os.utime(kept.weights, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert not is_kept(kept, "train", data, CPU)
+    os.utime(kept.weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert is_kept(kept, "train", data, CPU)
+
+    [features] = Path(os.environ["UPSWEEP_CACHE"]).glob("features/*.npy")
+    features.rename(features.with_suffix(".away"))
+    assert not is_kept(kept, "train", data, CPU)
+    features.with_suffix(".away").rename(features)
+    assert is_kept(kept, "train", data, CPU)
+
+    [mark] = Path(os.environ["UPSWEEP_CACHE"]).glob("marks/*.json")
+    whole = mark.read_bytes()
+    for torn in (whole[:-1], b"", b"{}", whole.replace(b".npy", b".npz"), b"[1]"):
+        mark.write_bytes(torn)
+        assert not is_kept(kept, "train", data, CPU), torn
+    mark.write_bytes(whole)
+    assert is_kept(kept, "train", data, CPU)
+
+    clear_cache()
+    assert not list(Path(os.environ["UPSWEEP_CACHE"]).rglob("*.json"))
