@@ -7,11 +7,13 @@ from typing import Any
 
 import ray
 from ray._private import ray_constants, services, state
+from ray._private.node import Node
 from ray._raylet import (  # type: ignore[attr-defined]  # it is compiled, and its stub knows less
     AuthenticationTokenLoader,
     Config,
     GcsClient,
 )
+from ray.air._internal import usage
 from ray.exceptions import RayActorError
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
@@ -43,6 +45,25 @@ def on_loopback() -> Iterator[None]:
             del os.environ[_LOOPBACK]
         else:
             os.environ[_LOOPBACK] = before
+
+
+@contextmanager
+def what_trials_need() -> Iterator[None]:
+    """Let a Ray that is started within have no process that a sweep on one machine has no use for.
+
+    Those are the autoscaler, the dashboard's server (which `include_dashboard=False` starts all the same, and waits for) and
+    what prints workers' logs: seconds and some 300 MB.
+    """
+    node: Any = Node  # for which the checker would have it that methods stay as they are
+    names = ("start_monitor", "start_api_server", "start_log_monitor")
+    methods = {name: getattr(node, name) for name in names}
+    for name in names:
+        setattr(node, name, lambda *args, **kwargs: None)
+    try:
+        yield
+    finally:
+        for name, method in methods.items():
+            setattr(node, name, method)
 
 
 def resolved(address: str) -> str:
@@ -111,6 +132,18 @@ def one_failure_a_worker() -> Iterator[None]:
         yield
     finally:
         controllers._process_trial_failure = process
+
+
+@contextmanager
+def uncounted() -> Iterator[None]:
+    """Let Ray Tune, while it runs, not count its callbacks for its telemetry, for which it imports all of MLflow and W&B."""
+    telemetry: Any = usage
+    count = telemetry.tag_callbacks
+    telemetry.tag_callbacks = lambda callbacks: False
+    try:
+        yield
+    finally:
+        telemetry.tag_callbacks = count
 
 
 def node_address() -> str:

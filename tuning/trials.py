@@ -18,7 +18,7 @@ from tuning.interrupts import Interrupts
 from tuning.journal import checkpoint_patterns
 from tuning.neighbours import SECONDS_BETWEEN, Neighbour
 from tuning.pausing import Endable, Pausing
-from tuning.ray_inside import one_failure_a_worker
+from tuning.ray_inside import one_failure_a_worker, uncounted
 from tuning.recorder import INDEX
 from tuning.search import PointSearch
 from tuning.sharing import Sharing
@@ -82,7 +82,8 @@ def run_trials(
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_at_end=False),
         ),
     )
-    with interrupts.heeded("each running trial ends its epoch and keeps its state"), one_failure_a_worker():
+    heeded = interrupts.heeded("each running trial ends its epoch and keeps its state")
+    with heeded, one_failure_a_worker(), uncounted():
         tuner.fit()
     if interrupts.broken:
         raise interrupts.broken

@@ -20,7 +20,10 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) -> None:
-    """No process of the command, nor of those that it starts; asked when trials run, so that workers are among them."""
+    """No process of the command, nor of those that it starts; asked when trials run, so that workers are among them.
+
+    Nor is there a process that the sweep has no use for.
+    """
     settings = [
         f"data.root={few_digits()}",
         "train.max_epochs=500",
@@ -67,6 +70,9 @@ def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) 
     assert len(tokens) == 1  # Ray's processes know it
     assert not any(token in line for token in tokens for line in lines)
     assert not any(home.iterdir())  # no token in a file
+    of_no_use = ("monitor.py", "dashboard.py", "ray::IDLE")
+    assert not [line for line in lines if any(name in line for name in of_no_use)]
+    assert sum("Trainable" in line for line in lines) == 1
 
 
 def test_a_sigterm_while_ray_starts_is_an_interrupt(images: Path, tmp_path: Path) -> None:
