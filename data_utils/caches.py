@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -22,7 +23,7 @@ Kept = TypeVar("Kept")
 UNSENT = ".unsent"
 LOCK = ".lock"
 
-_noting: list[set[Path]] = []
+_noting: ContextVar[set[Path] | None] = ContextVar("_noting", default=None)
 
 
 def cache_dir() -> Path:
@@ -62,8 +63,8 @@ def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]
     Raises:
         InputError: the cache cannot be written.
     """
-    for files in _noting:
-        files.add(path)
+    if (noting := _noting.get()) is not None:
+        noting.add(path)
     if (found := _whole(path, read)) is not None:
         return found
     try:
@@ -91,13 +92,13 @@ def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]
 
 @contextmanager
 def noted() -> Iterator[set[Path]]:
-    """Collect the files that `kept` is asked for, in whatever thread, as long as the context lasts."""
+    """Collect the files that this thread asks `kept` for, as long as the context lasts."""
     files = set[Path]()
-    _noting.append(files)
+    before = _noting.set(files)
     try:
         yield files
     finally:
-        _noting.remove(files)
+        _noting.reset(before)
 
 
 def marks_folder() -> Path:
@@ -149,8 +150,8 @@ def clear_cache() -> int:
                 shutil.rmtree(entry.path)
             else:
                 entry.path.unlink(missing_ok=True)
-        if marks_folder().is_dir():
-            shutil.rmtree(marks_folder())
+        for mark in marks_folder().glob("*"):
+            mark.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(str(cache_dir()), [f"cannot be cleared: {error}"]) from error
     return sum(entry.bytes for entry in entries)

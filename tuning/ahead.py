@@ -24,7 +24,8 @@ class Ahead(NamedTuple):
 def shared_ahead(trials: Sequence[TrialSpec], retrain_seeds: Sequence[int]) -> list[Ahead]:
     """Return each set of kept features or offline copies that trials, and retrains of whichever wins, ask for, once.
 
-    A frozen part that no weight file fills depends on how it is initialised; copies depend on the seed and on the split.
+    A frozen part that no weight file fills depends on how it is initialised, and so on what is drawn before it, as a classifier
+    is where `init` draws all layers again; copies depend on the seed and on the split.
     """
     recipes = [spec.recipe for spec in trials if spec.recipe.keeps_features or spec.recipe.offline_copies]
     wanted = [Ahead(recipe, "train") for recipe in recipes]
@@ -32,7 +33,17 @@ def shared_ahead(trials: Sequence[TrialSpec], retrain_seeds: Sequence[int]) -> l
     for seed in retrain_seeds:
         further = [r for r in recipes if r.offline_copies or not (r.weights or seed in seeds)]
         wanted += [Ahead(replace(recipe, seed=seed), "train_val") for recipe in further]
-    return list({(r.arch, r.freeze, r.init, r.seed, split): Ahead(r, split) for r, split in wanted}.values())
+    return list(
+        {
+            (r.arch, r.freeze, r.init, r.seed, hidden_drawn_before(r), split): Ahead(r, split)
+            for r, split in wanted
+        }.values()
+    )
+
+
+def hidden_drawn_before(recipe: Recipe) -> int | None:
+    """Return the width of the classifier if the frozen part's initial values hang on it, else None."""
+    return recipe.hidden if recipe.init != "torchvision" and not recipe.weights else None
 
 
 def compute_ahead(todo: Ahead, device: str, threads: int, gpus: float) -> Iterator[tuple[int, int]]:

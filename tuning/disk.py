@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from trainables.recipe import Recipe
-from tuning.ahead import shared_ahead
+from tuning.ahead import hidden_drawn_before, shared_ahead
 from tuning.plan import Plan
 from tuning.sharing import forks
 
@@ -58,7 +58,9 @@ def _ahead(todo: Plan) -> int:
         "train_val": todo.train + todo.val,
     }
     featured = [(r, s) for r, s in shared if r.keeps_features]
-    backbones = {(r.arch, r.init, None if r.weights else r.seed): r for r, _ in featured}
+    backbones = {
+        (r.arch, r.init, None if r.weights else r.seed, hidden_drawn_before(r)): r for r, _ in featured
+    }
     pictures = {(r.seed, split): r for r, split in shared}
     return (
         sum(images["all"] * _feature_bytes(r) for r in backbones.values())

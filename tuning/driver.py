@@ -270,8 +270,9 @@ def _prepare(
             f"initialised, as the weight file does not hold them in this size: {', '.join(todo.fresh)}"
         )
     for shared in shared_ahead(todo.trials, todo.sweep.retrain_seeds):
-        if not cluster.is_shared() and is_kept(shared.recipe, shared.split, data, todo.device):
-            continue  # each machine of a cluster keeps its own
+        # Of a cluster's machines each keeps its own, which this one's marks know nothing of.
+        if not cluster.on_cluster() and is_kept(shared.recipe, shared.split, data, todo.device):
+            continue
         who = f"{shared.recipe.arch}'s {'trials' if shared.split == 'train' else 'retrains'}"
         progress.stage(f"opening what {who} share")
         try:

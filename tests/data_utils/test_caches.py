@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from data_utils.caches import cached, clear_cache, kept
+from data_utils.caches import cached, clear_cache, kept, noted
 from data_utils.errors import InputError
 
 
@@ -24,6 +24,25 @@ def test_what_is_there_is_not_written_again(tmp_path: Path) -> None:
     assert kept(path, read, lambda aside: aside.write_text("two.") and None) == "one."
     path.write_text("torn")
     assert kept(path, read, lambda aside: aside.write_text("three.") and None) == "three."
+
+
+def test_what_is_asked_for_is_noted(tmp_path: Path) -> None:
+    """Made or found; by the innermost context, of this thread alone."""
+
+    def ask(name: str) -> None:
+        kept(tmp_path / name, read, lambda aside: aside.write_text("one.") and None)
+
+    ask("before")
+    with noted() as outer:
+        with noted() as inner:
+            ask("before")
+        other = threading.Thread(target=ask, args=["another's"])
+        other.start()
+        other.join()
+        ask("new")
+    ask("after")
+    assert inner == {tmp_path / "before"}
+    assert outer == {tmp_path / "new"}
 
 
 def test_a_writer_that_fails_leaves_nothing_and_says_where(tmp_path: Path) -> None:

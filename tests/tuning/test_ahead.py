@@ -33,6 +33,7 @@ def sweep(storage: Path, **changes: Any) -> Sweep:
     return Sweep.model_validate(values | changes)
 
 
+KAIMING = {"arch": "alexnet", "hidden": 16, "freeze": "features", "init": "kaiming"}
 COPIED = {"max_epochs": 2, "augment": [{"horizontal_flip": {}}], "augment_offline": {"copies": 1}}
 
 
@@ -44,12 +45,14 @@ COPIED = {"max_epochs": 2, "augment": [{"horizontal_flip": {}}], "augment_offlin
         ({"model": {"arch": "alexnet", "hidden": 16}}, []),
         ({"train": COPIED}, [(0, "train"), (0, "train_val"), (5, "train_val")]),
         ({"train": COPIED, "retrain": None}, [(0, "train")]),
+        ({"retrain": None, "search": {"grid": {"hidden": [16, 32]}}}, [(0, "train")]),
+        ({"retrain": None, "search": {"grid": {"hidden": [16, 32]}}, "model": KAIMING}, [(0, "train")] * 2),
         (
             {"train": COPIED, "search": {"grid": {"lr": [0.1, 0.01], "seed": [1, 2]}}, "retrain": {"seeds": [7]}},
             [(1, "train"), (2, "train"), (7, "train_val")],
         ),
     ],
-    ids=["features", "of one seed", "nothing", "copies", "no retrain", "seeds"],
+    ids=["features", "of one seed", "nothing", "copies", "no retrain", "widths", "drawn after them", "seeds"],
 )  # fmt: skip
 def test_each_is_there_once(tmp_path: Path, changes: dict[str, Any], shared: list[tuple[int, str]]) -> None:
     """Copies of a trial's seed for its training images, those of a retrain's for train and validation; a frozen part without weights hangs on the seed."""
