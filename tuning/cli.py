@@ -280,7 +280,9 @@ def bench(
 def main() -> None:
     """Run the command line."""
     heed_signals()
-    atexit.register(gc.freeze)  # or Python, as it ends, looks for a second through what is gone anyway
+    atexit.register(
+        gc.freeze
+    )  # after Ray's exit; else Python looks through all that was imported, for a second
     app()
 
 

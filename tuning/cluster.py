@@ -28,7 +28,7 @@ _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # with which Ray Tune would print tables of its own
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # with which the first Ctrl-C would end trials whatever they lose
     "TUNE_MAX_PENDING_TRIALS_PG": "200",  # as for Ray's own grids; by default a searcher's workers start one by one
-    "RAY_prestart_worker_first_driver": "0",  # a worker a core, which no trial can use, since Ray Tune's want more set
+    "RAY_prestart_worker_first_driver": "0",  # a worker a core, of which Ray Tune, whose workers have variables set, takes none
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # no loggers but those the driver names
 }
 

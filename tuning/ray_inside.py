@@ -2,19 +2,19 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import ray
-from ray._private import ray_constants, services, state
+from ray._private import ray_constants, services, state, utils
 from ray._private.node import Node
 from ray._raylet import (  # type: ignore[attr-defined]  # it is compiled, and its stub knows less
     AuthenticationTokenLoader,
     Config,
     GcsClient,
 )
-from ray.air._internal import usage
 from ray.exceptions import RayActorError
+from ray.tune import tune
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
@@ -36,11 +36,10 @@ def on_loopback() -> Iterator[None]:
     """
     before = os.environ.get(_LOOPBACK)
     os.environ[_LOOPBACK] = "0"
-    constant, ray_constants.ENABLE_RAY_CLUSTER = ray_constants.ENABLE_RAY_CLUSTER, False
     try:
-        yield
+        with _replaced(ray_constants, "ENABLE_RAY_CLUSTER", False):
+            yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = constant
         if before is None:
             del os.environ[_LOOPBACK]
         else:
@@ -52,18 +51,20 @@ def what_trials_need() -> Iterator[None]:
     """Let a Ray that is started within have no process that a sweep on one machine has no use for.
 
     Those are the autoscaler, the dashboard's server (which `include_dashboard=False` starts all the same, and waits for) and
-    what prints workers' logs: seconds and some 300 MB.
+    what prints workers' logs: seconds and some 300 MB. The node's agent is that of a Ray without dashboard, since the other
+    one would look for the server every second. A Ray that has none of these names starts as it will.
     """
-    node: Any = Node  # for which the checker would have it that methods stay as they are
-    names = ("start_monitor", "start_api_server", "start_log_monitor")
-    methods = {name: getattr(node, name) for name in names}
-    for name in names:
-        setattr(node, name, lambda *args, **kwargs: None)
-    try:
+    quiet: dict[tuple[Any, str], Any] = {
+        (Node, "start_monitor"): lambda self: None,
+        (Node, "start_api_server"): lambda self, **options: None,
+        (Node, "start_log_monitor"): lambda self: None,
+        (utils, "get_dashboard_dependency_error"): lambda: ImportError("is not wanted"),
+    }
+    with ExitStack() as stack:
+        for (owner, name), function in quiet.items():
+            if hasattr(owner, name):
+                stack.enter_context(_replaced(owner, name, function))
         yield
-    finally:
-        for name, method in methods.items():
-            setattr(node, name, method)
 
 
 def resolved(address: str) -> str:
@@ -118,8 +119,7 @@ def one_failure_a_worker() -> Iterator[None]:
     Several calls to one worker may be under way, as where it is used again. Each fails by itself, and the second finds a trial
     that waits for its next try, which Ray Tune would give up for good, whatever tries it has left.
     """
-    controllers: Any = TuneController  # for which the checker would have it that methods stay as they are
-    process = controllers._process_trial_failure
+    process = TuneController._process_trial_failure
 
     def process_first(self: TuneController, trial: Trial, exception: Any) -> None:
         if trial.status != Trial.PENDING or not isinstance(exception, RayActorError):
@@ -127,28 +127,31 @@ def one_failure_a_worker() -> Iterator[None]:
             return
         self._resetting_trials.discard(trial)  # or it would be taken to have a worker already, and get none
 
-    controllers._process_trial_failure = process_first
-    try:
+    with _replaced(TuneController, "_process_trial_failure", process_first):
         yield
-    finally:
-        controllers._process_trial_failure = process
 
 
 @contextmanager
 def uncounted() -> Iterator[None]:
     """Let Ray Tune, while it runs, not count its callbacks for its telemetry, for which it imports all of MLflow and W&B."""
-    telemetry: Any = usage
-    count = telemetry.tag_callbacks
-    telemetry.tag_callbacks = lambda callbacks: False
-    try:
+    usage, name = getattr(tune, "air_usage", None), "tag_callbacks"
+    with _replaced(usage, name, lambda callbacks: False) if hasattr(usage, name) else nullcontext():
         yield
-    finally:
-        telemetry.tag_callbacks = count
 
 
 def node_address() -> str:
     """Return the address that the node which this process is connected to listens at."""
     return str(ray.util.get_node_ip_address())  # type: ignore[no-untyped-call]  # as above
+
+
+@contextmanager
+def _replaced(owner: Any, name: str, function: Any) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, function)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
 
 
 @contextmanager

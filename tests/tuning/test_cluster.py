@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) -> None:
     """No process of the command, nor of those that it starts; asked when trials run, so that workers are among them.
 
-    Nor is there a process that the sweep has no use for.
+    Nor is there a process that the sweep has no use for, nor one that misses those, nor are all trackers imported.
     """
     settings = [
         f"data.root={few_digits()}",
@@ -33,7 +33,7 @@ def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) 
     small = ["data.resize=64", "data.image_size=64", "data.batch_size=10", "model.hidden=16"]
     sets = [part for setting in (*settings, *small) for part in ("--set", setting)]
     command = [
-        Path(sys.executable).with_name("upsweep"),
+        *(sys.executable, "-X", "importtime", "-m", "tuning.cli"),
         "run",
         "experiments/quickstart.yaml",
         *sets,
@@ -43,9 +43,18 @@ def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) 
     home = tmp_path / "home"
     home.mkdir()
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment | {"HOME": str(home)}, stdout=subprocess.PIPE, text=True
-    ) as running:
+    imported = tmp_path / "imported"
+    with (
+        imported.open("w") as stderr,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment | {"HOME": str(home)},
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as running,
+    ):
         try:
             assert running.stdout is not None
             said = ""
@@ -61,6 +70,10 @@ def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) 
                 if connection.status == psutil.CONN_LISTEN
             ]
             lines = [" ".join(process.cmdline()) for process in processes]
+            [logs] = {
+                Path(part[10:]) for line in lines for part in line.split() if part.startswith("--log_dir=")
+            }
+            of_the_agent = (logs / "dashboard_agent.log").read_text()
             tokens = {token for process in processes if (token := process.environ().get("RAY_AUTH_TOKEN"))}
         finally:
             running.terminate()
@@ -73,6 +86,11 @@ def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) 
     of_no_use = ("monitor.py", "dashboard.py", "ray::IDLE")
     assert not [line for line in lines if any(name in line for name in of_no_use)]
     assert sum("Trainable" in line for line in lines) == 1
+    assert of_the_agent
+    assert "Traceback" not in of_the_agent
+    modules = {line.rpartition("|")[2].strip() for line in imported.read_text().splitlines()}
+    assert "ray.tune" in modules
+    assert not modules & {"mlflow", "wandb"}
 
 
 def test_a_sigterm_while_ray_starts_is_an_interrupt(images: Path, tmp_path: Path) -> None:
