@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import ray
-from ray._private import ray_constants, services, state, utils
+from ray._private import ray_constants, services, state
 from ray._private.node import Node
 from ray._raylet import (  # type: ignore[attr-defined]  # it is compiled, and its stub knows less
     AuthenticationTokenLoader,
@@ -19,6 +19,8 @@ from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+_NOBODY = b"127.0.0.1:1"
+"""Where no user but root can listen, so that nobody is sent a token."""
 
 
 def reread_environment() -> None:
@@ -51,19 +53,24 @@ def what_trials_need() -> Iterator[None]:
     """Let a Ray that is started within have no process that a sweep on one machine has no use for.
 
     Those are the autoscaler, the dashboard's server (which `include_dashboard=False` starts all the same, and waits for) and
-    what prints workers' logs: seconds and some 300 MB. The node's agent is that of a Ray without dashboard, since the other
-    one would look for the server every second. A Ray that has none of these names starts as it will.
+    what prints workers' logs: seconds, and the memory of three processes. A Ray that has none of these names starts as it will.
     """
-    quiet: dict[tuple[Any, str], Any] = {
-        (Node, "start_monitor"): lambda self: None,
-        (Node, "start_api_server"): lambda self, **options: None,
-        (Node, "start_log_monitor"): lambda self: None,
-        (utils, "get_dashboard_dependency_error"): lambda: ImportError("is not wanted"),
+
+    def no_server(self: Any, **_: object) -> None:
+        # Or the node's agent, which would send it events, asks for its address every second, and logs that there is none.
+        self.get_gcs_client().internal_kv_put(
+            ray_constants.DASHBOARD_ADDRESS.encode(), _NOBODY, True, ray_constants.KV_NAMESPACE_DASHBOARD
+        )
+
+    not_started = {
+        "start_api_server": no_server,
+        "start_monitor": lambda self: None,
+        "start_log_monitor": lambda self: None,
     }
     with ExitStack() as stack:
-        for (owner, name), function in quiet.items():
-            if hasattr(owner, name):
-                stack.enter_context(_replaced(owner, name, function))
+        for name, function in not_started.items():
+            if hasattr(Node, name):
+                stack.enter_context(_replaced(Node, name, function))
         yield
 
 
