@@ -102,7 +102,7 @@ def noted() -> Iterator[set[Path]]:
 
 
 def marks_folder() -> Path:
-    """Return the folder in the cache of the marks of what has been computed already; see `tuning.kept_ahead`."""
+    """Return the folder in the cache of what was found out before; see `tuning.marks`."""
     return cache_dir() / "marks"
 
 

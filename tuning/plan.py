@@ -19,6 +19,7 @@ from data_utils.splits import Splits
 from trainables.alike import Alike
 from trainables.architectures import MIN_IMAGE_SIZE
 from tuning import elsewhere
+from tuning.checked_weights import fresh_layers
 from tuning.cluster import on_cluster
 from tuning.config import Sweep
 from tuning.lease import DRIVER
@@ -115,12 +116,10 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
     problems += [problem for of_one in misfits.values() for problem in of_one]
     fresh: list[str] = []
     if folder and sweep.model.weights is not None:
-        from trainables.models import check_weights  # and PyTorch with it, which no other check needs
-
         weights, size = trials[0].recipe.weights or sweep.model.weights, sweep.data.image_size
         for arch, hidden in sorted({(t.recipe.arch, t.recipe.hidden) for t in trials}):
             if arch in MIN_IMAGE_SIZE or not misfits[arch]:
-                check = partial(check_weights, arch, folder.classes, weights, hidden, size)
+                check = partial(fresh_layers, arch, folder.classes, weights, hidden, size)
                 fresh += _collect(problems, check) or []
     problems += _resource_problems(cpus, gpus, there)
     needs: Alike | None = None
