@@ -54,7 +54,7 @@ def test_what_is_refused_is_refused_again(weights: Path) -> None:
     fresh_layers("alexnet", 3, str(weights), 16, 64)
     weights.write_bytes(b"no weights")
     for _ in range(2):
-        with pytest.raises(InputError, match="save model.state_dict"):
+        with pytest.raises(InputError, match=r"save model\.state_dict"):
             fresh_layers("alexnet", 3, str(weights), 16, 64)
     weights.unlink()
     with pytest.raises(InputError, match="no such weight file"):
