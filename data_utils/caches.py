@@ -92,7 +92,7 @@ def kept(path: Path, read: Callable[[Path], Kept], write: Callable[[Path], None]
 
 @contextmanager
 def noted() -> Iterator[set[Path]]:
-    """Collect the files that this thread asks `kept` for, as long as the context lasts."""
+    """Collect the files that this thread asks `kept` for in the context, and in no context within it."""
     files = set[Path]()
     before = _noting.set(files)
     try:

@@ -24,8 +24,8 @@ class Ahead(NamedTuple):
 def shared_ahead(trials: Sequence[TrialSpec], retrain_seeds: Sequence[int]) -> list[Ahead]:
     """Return each set of kept features or offline copies that trials, and retrains of whichever wins, ask for, once.
 
-    A frozen part that no weight file fills depends on how it is initialised, and so on what is drawn before it, as a classifier
-    is where `init` draws all layers again; copies depend on the seed and on the split.
+    A frozen part that no weight file fills depends on how it is initialised; where `init` draws all layers again, the classifier
+    is drawn before them, so that its width counts too. Copies depend on the seed and on the split.
     """
     recipes = [spec.recipe for spec in trials if spec.recipe.keeps_features or spec.recipe.offline_copies]
     wanted = [Ahead(recipe, "train") for recipe in recipes]
@@ -42,7 +42,7 @@ def shared_ahead(trials: Sequence[TrialSpec], retrain_seeds: Sequence[int]) -> l
 
 
 def hidden_drawn_before(recipe: Recipe) -> int | None:
-    """Return the width of the classifier if the frozen part's initial values hang on it, else None."""
+    """Return the width of the classifier if the initial values of a frozen part without weights depend on it, else None."""
     return recipe.hidden if recipe.init != "torchvision" and not recipe.weights else None
 
 

@@ -45,7 +45,7 @@ def step(setting: Setting) -> Iterator[Measure]:
         images = learner.train_epoch(batches).images
         return images / (time.perf_counter() - start)
 
-    few = max(1, whole // 2)  # the loop takes more, over which it spreads its start
+    few = max(1, whole // 2)  # fewer than the loop's, which spreads its start over them
 
     def bare_rate() -> float:
         return few * len(batch.labels) / seconds(lambda: [learner.step(*batch) for _ in range(few)])

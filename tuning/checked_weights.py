@@ -7,6 +7,8 @@ from tuning.marks import mark, marked, state_of
 def fresh_layers(arch: str, classes: int, weights: str, hidden: int, image_size: int) -> list[str]:
     """Return the names of the parameters that `weights` lacks; see `trainables.models.check_weights`.
 
+    "imagenet" is looked at each time, so that the driver has fetched it before a trial wants it.
+
     Raises:
         InputError: as there, each time: what is refused is not marked.
     """

@@ -271,7 +271,8 @@ def _prepare(
         )
     for shared in shared_ahead(todo.trials, todo.sweep.retrain_seeds):
         # Of a cluster's machines each keeps its own, which this one's marks know nothing of.
-        if not cluster.on_cluster() and is_kept(shared.recipe, shared.split, data, todo.device):
+        alone = not (cluster.is_shared() or cluster.on_cluster())
+        if alone and is_kept(shared.recipe, shared.split, data, todo.device):
             continue
         who = f"{shared.recipe.arch}'s {'trials' if shared.split == 'train' else 'retrains'}"
         progress.stage(f"opening what {who} share")

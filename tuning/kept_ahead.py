@@ -1,4 +1,4 @@
-"""What sweeps share and is kept already, by its mark, so that no process need be started to see.
+"""Whether what sweeps share is kept already, told by a mark, so that no process need be started to find out.
 
 A mark decides no number: what is not there in spite of one is computed by the trials.
 """
@@ -37,12 +37,16 @@ def is_kept(recipe: Recipe, split: str, data: PreparedData, device: str) -> bool
 
 def mark_kept(recipe: Recipe, split: str, data: PreparedData, device: str, files: Iterable[Path]) -> None:
     """Write down that these files of the cache are all that is shared."""
-    sizes = {str(file.relative_to(cache_dir())): file.stat().st_size for file in sorted(files)}
-    mark(_hangs_on(recipe, split, data, device), {"bytes": sizes})
+    try:
+        sizes = {str(file.relative_to(cache_dir())): file.stat().st_size for file in sorted(files)}
+        hangs_on = _hangs_on(recipe, split, data, device)
+    except OSError:  # something has gone meanwhile: there is nothing to mark
+        return
+    mark(hangs_on, {"bytes": sizes})
 
 
 def _hangs_on(recipe: Recipe, split: str, data: PreparedData, device: str) -> dict[str, Any]:
-    """Return what is kept hangs on, as far as it is known without PyTorch: another GPU goes unseen, and its trials compute."""
+    """Return what the kept files depend on, as far as it is known without PyTorch: another GPU goes unseen, and its trials compute."""
     from_file = recipe.weights not in (None, IMAGENET)
     return {
         "kept": {name: value for name, value in asdict(recipe).items() if name not in _OF_TRAINING},

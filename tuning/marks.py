@@ -14,6 +14,9 @@ from trainables.alike import versions
 
 logger = logging.getLogger(__name__)
 
+VERSION = 1
+"""Part of every key: raise it when what is marked would be found otherwise."""
+
 
 def marked(of: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what was marked of this, or None if nothing was, or its file is torn."""
@@ -34,15 +37,15 @@ def mark(of: Mapping[str, Any], found: Mapping[str, Any]) -> None:
 
 
 def state_of(file: str) -> list[int]:
-    """Return bytes and time of a file, which another in its place has not.
+    """Return bytes and times of a file, by which another in its place is told, even one whose time was kept as it was copied.
 
     Raises:
         OSError: it cannot be looked at.
     """
     status = Path(file).expanduser().stat()
-    return [status.st_size, status.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def _file(of: Mapping[str, Any]) -> Path:
-    whole = json.dumps({**of, "versions": versions()}, sort_keys=True)
+    whole = json.dumps({**of, "version": VERSION, "versions": versions()}, sort_keys=True)
     return marks_folder() / f"{hashlib.sha256(whole.encode()).hexdigest()[:16]}.json"

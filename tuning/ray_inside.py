@@ -19,8 +19,8 @@ from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial
 
 _LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-_NOBODY = b"127.0.0.1:1"
-"""Where no user but root can listen, so that nobody is sent a token."""
+_NOBODY = b"127.0.0.1:0"
+"""A port that nobody can listen on, so that nobody is sent the token."""
 
 
 def reread_environment() -> None:
@@ -53,11 +53,11 @@ def what_trials_need() -> Iterator[None]:
     """Let a Ray that is started within have no process that a sweep on one machine has no use for.
 
     Those are the autoscaler, the dashboard's server (which `include_dashboard=False` starts all the same, and waits for) and
-    what prints workers' logs: seconds, and the memory of three processes. A Ray that has none of these names starts as it will.
+    what prints workers' logs: seconds, and the memory of three processes. A method that Ray lacks is left out.
     """
 
     def no_server(self: Any, **_: object) -> None:
-        # Or the node's agent, which would send it events, asks for its address every second, and logs that there is none.
+        # Else the node's agent asks for the server's address every second, and logs a traceback.
         self.get_gcs_client().internal_kv_put(
             ray_constants.DASHBOARD_ADDRESS.encode(), _NOBODY, True, ray_constants.KV_NAMESPACE_DASHBOARD
         )
@@ -152,9 +152,9 @@ def node_address() -> str:
 
 
 @contextmanager
-def _replaced(owner: Any, name: str, function: Any) -> Iterator[None]:
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
     before = getattr(owner, name)
-    setattr(owner, name, function)
+    setattr(owner, name, value)
     try:
         yield
     finally:

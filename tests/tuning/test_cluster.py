@@ -9,11 +9,14 @@ from pathlib import Path
 import psutil
 import pytest
 import ray
+from ray._private.node import Node
+from ray.tune import tune as ray_tune
 
 from data_utils.errors import InputError
 from tests.few_digits import few_digits
 from tuning.cluster import STARTS, _init_patiently
 from tuning.nodes import this_machine
+from tuning.ray_inside import uncounted, what_trials_need
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) -> None:
     """No process of the command, nor of those that it starts; asked when trials run, so that workers are among them.
 
-    Nor is there a process that the sweep has no use for, nor one that misses those, nor are all trackers imported.
+    Nor is there a process that the sweep has no use for; the node's agent logs no traceback; no tracker is imported.
     """
     settings = [
         f"data.root={few_digits()}",
@@ -125,3 +128,17 @@ def test_a_ray_that_gives_up_on_itself_is_started_again(monkeypatch: pytest.Monk
     with pytest.raises(Exception, match="no such file"):
         _init_patiently(this_machine())
     assert len(said) == 1
+
+
+def test_a_method_that_a_ray_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What only saves time keeps no later Ray from starting; what is replaced is itself again."""
+    monkeypatch.delattr(Node, "start_monitor")
+    server = Node.start_api_server
+    with what_trials_need():
+        assert not hasattr(Node, "start_monitor")
+        assert Node.start_api_server is not server
+    assert not hasattr(Node, "start_monitor")
+    assert Node.start_api_server is server
+    monkeypatch.delattr(ray_tune, "air_usage")
+    with uncounted():
+        assert not hasattr(ray_tune, "air_usage")

@@ -8,6 +8,7 @@ from tuning.plan import plan
 # classifier: 9,216 x 16 + 16, 16 x 16 + 16, 16 x 10 + 10.
 MODEL = 4 * (2_469_696 + 147_472 + 272 + 170)
 IMAGES = 1797
+FROZEN = {"arch": "alexnet", "hidden": 16, "freeze": "features"}
 STORE = int(IMAGES * 64 * 64 * 4 / 3 * 3)
 
 
@@ -37,12 +38,16 @@ def test_what_is_not_kept_takes_nothing() -> None:
 
 def test_features_and_copies_are_counted_once_for_all_trials() -> None:
     """9,216 numbers an image of which four bytes each are kept; two copies of each image that trials or the retrain train on."""
-    frozen = plan(sweep(model={"arch": "alexnet", "hidden": 16, "freeze": "features"}))
+    frozen = plan(sweep(model=FROZEN))
     assert estimate(frozen).ahead == IMAGES * 9216 * 4
+    widths = {"grid": {"hidden": [16, 8]}}
+    assert estimate(plan(sweep(model=FROZEN, search=widths, retrain=None))).ahead == IMAGES * 9216 * 4
+    drawn_after = plan(sweep(model=FROZEN | {"init": "kaiming"}, search=widths, retrain=None))
+    assert estimate(drawn_after).ahead == 2 * IMAGES * 9216 * 4
     copies = {"max_epochs": 20, "augment": "augment-1", "augment_offline": {"copies": 2}}
     todo = plan(sweep(train=copies))
     assert estimate(todo).ahead == 2 * (todo.train + todo.train + todo.val) * 64 * 64 * 3
     assert estimate(plan(sweep(train=copies, retrain=None))).ahead == 2 * todo.train * 64 * 64 * 3
-    both = plan(sweep(train=copies, model={"arch": "alexnet", "hidden": 16, "freeze": "features"}))
+    both = plan(sweep(train=copies, model=FROZEN))
     enlarged = 2 * (todo.train + todo.train + todo.val)
     assert estimate(both).ahead == enlarged * 64 * 64 * 3 + (enlarged + IMAGES) * 9216 * 4
