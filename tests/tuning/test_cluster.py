@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) -> None:
     """No process of the command, nor of those that it starts; asked when trials run, so that workers are among them.
 
-    Nor is there a process that the sweep has no use for; the node's agent logs no traceback; no tracker is imported.
+    Nor is there a process that the sweep has no use for; the node's agent looks for none of them; no tracker is imported.
     """
     settings = [
         f"data.root={few_digits()}",
@@ -90,7 +90,7 @@ def test_nothing_listens_beyond_this_machine_while_a_sweep_runs(tmp_path: Path) 
     assert not [line for line in lines if any(name in line for name in of_no_use)]
     assert sum("Trainable" in line for line in lines) == 1
     assert of_the_agent
-    assert "Traceback" not in of_the_agent
+    assert "address failed" not in of_the_agent  # of the server it would ask
     modules = {line.rpartition("|")[2].strip() for line in imported.read_text().splitlines()}
     assert "ray.tune" in modules
     assert not modules & {"mlflow", "wandb"}
