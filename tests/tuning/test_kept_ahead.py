@@ -1,6 +1,7 @@
 """What is kept already is known by its mark, and by nothing that has gone or differs."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,19 +20,20 @@ from tuning.kept_ahead import is_kept, mark_kept
 CPU = "cpu"
 
 
-@pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recipe:
-    """Return a recipe whose features are kept in a cache of their own, with a weight file."""
-    root = few_digits()
-    monkeypatch.setenv("UPSWEEP_CACHE", str(tmp_path / "cache"))
-    weights = tmp_path / "alexnet.pth"
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recipe]:
+    """Give a recipe whose features are kept in a cache of their own, with a weight file."""
+    root, folder = few_digits(), tmp_path_factory.mktemp("kept")
+    weights = folder / "alexnet.pth"
     torch.save(build("alexnet", 10, hidden=16).state_dict(), weights)
     recipe = replace(
         RECIPE, root=str(root), resize=68, image_size=64, freeze="features", weights=str(weights), hidden=16
     )
-    assert not is_kept(recipe, "train", recipe.data(), CPU)
-    list(compute_ahead(Ahead(recipe, "train"), CPU, threads=torch.get_num_threads(), gpus=0))
-    return recipe
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UPSWEEP_CACHE", str(folder / "cache"))
+        assert not is_kept(recipe, "train", recipe.data(), CPU)
+        list(compute_ahead(Ahead(recipe, "train"), CPU, threads=torch.get_num_threads(), gpus=0))
+        yield recipe
 
 
 def test_a_mark_is_of_all_that_decides_what_is_kept(kept: Recipe) -> None:
@@ -55,7 +57,7 @@ def test_a_mark_is_of_all_that_decides_what_is_kept(kept: Recipe) -> None:
 
 
 def test_no_mark_is_believed_once_a_file_has_changed_or_gone(kept: Recipe) -> None:
-    """The features were cut short or removed; the mark is torn; the weight file is another; the cache was cleared."""
+    """The features were cut short or removed; the mark is torn; the weight file is another; the cache was cleared: so this is last."""
     data = kept.data()
     [features] = Path(os.environ["UPSWEEP_CACHE"]).glob("features/*.npy")
     whole = features.read_bytes()
