@@ -17,7 +17,7 @@ def fresh_layers(arch: str, classes: int, weights: str, hidden: int, image_size:
         hangs_on = None if weights == IMAGENET else {"weights": [weights, *state_of(weights)], "for": network}
     except OSError:
         hangs_on = None  # it is not there, and the check says so
-    if hangs_on and "fresh" in (found := marked(hangs_on) or {}):
+    if hangs_on and "fresh" in (found := marked(hangs_on)):
         return list(found["fresh"])
     from trainables.models import check_weights
 

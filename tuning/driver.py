@@ -269,9 +269,9 @@ def _prepare(
         progress.stage(
             f"initialised, as the weight file does not hold them in this size: {', '.join(todo.fresh)}"
         )
+    # Of a cluster's machines each keeps its own, which this one's marks know nothing of.
+    alone = not (cluster.is_shared() or cluster.on_cluster())
     for shared in shared_ahead(todo.trials, todo.sweep.retrain_seeds):
-        # Of a cluster's machines each keeps its own, which this one's marks know nothing of.
-        alone = not (cluster.is_shared() or cluster.on_cluster())
         if alone and is_kept(shared.recipe, shared.split, data, todo.device):
             continue
         who = f"{shared.recipe.arch}'s {'trials' if shared.split == 'train' else 'retrains'}"

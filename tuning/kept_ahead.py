@@ -27,7 +27,7 @@ def is_kept(recipe: Recipe, split: str, data: PreparedData, device: str) -> bool
         data: of the recipe.
     """
     try:
-        found = marked(_hangs_on(recipe, split, data, device)) or {}
+        found = marked(_hangs_on(recipe, split, data, device))
         return "bytes" in found and all(
             (cache_dir() / file).stat().st_size == size for file, size in found["bytes"].items()
         )

@@ -18,12 +18,12 @@ VERSION = 1
 """Part of every key: raise it when what is marked would be found otherwise."""
 
 
-def marked(of: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what was marked of this, or None if nothing was, or its file is torn."""
+def marked(of: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was marked of this; nothing if nothing was, or its file is torn."""
     try:
         return read_sealed(_file(of))
     except (OSError, ValueError):
-        return None
+        return {}
 
 
 def mark(of: Mapping[str, Any], found: Mapping[str, Any]) -> None:
