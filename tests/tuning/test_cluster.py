@@ -118,12 +118,14 @@ def test_a_ray_that_gives_up_on_itself_is_started_again(monkeypatch: pytest.Monk
     def give_up(**_: object) -> None:
         raise Exception(said.pop())  # as Ray does
 
+    shut_down = list[bool]()
     monkeypatch.setattr(ray, "init", give_up)
+    monkeypatch.setattr(ray, "shutdown", lambda: shut_down.append(True))  # not the Ray that other tests share
     with pytest.raises(
         InputError, match=r"Ray: did not start in its time, 3 times: this machine is too busy"
     ):
         _init_patiently(this_machine())
-    assert len(said) == 1
+    assert (len(said), len(shut_down)) == (1, STARTS)
     said.append("no such file")
     with pytest.raises(Exception, match="no such file"):
         _init_patiently(this_machine())
