@@ -126,4 +126,6 @@ def local_ray() -> Iterator[None]:
 
     cluster.start()
     yield
+    alive = ray.is_initialized()
     ray.shutdown()
+    assert alive, "a test has shut down the Ray that it shares with others"
