@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -165,7 +165,16 @@ def read_weights(arch: str, weights: str | Path) -> State:
         raise InputError(str(weights), ["does not hold {name: tensor}; save model.state_dict() alone"])
     if weights != IMAGENET:
         _check_tensors(Path(weights).expanduser(), state)
-    return {str(name): tensor for name, tensor in state.items()}
+    return {_name_of_today(arch, str(name)): tensor for name, tensor in state.items()}
+
+
+def _name_of_today(arch: str, name: str) -> str:
+    """Return what torchvision calls a parameter that its published files, older than the code, call otherwise."""
+    if arch.startswith("densenet"):  # of before a module's name could hold no dot
+        return re.sub(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)", r"\1\2", name)
+    if arch.startswith("vit_"):
+        return name.replace(".mlp.linear_1.", ".mlp.0.").replace(".mlp.linear_2.", ".mlp.3.")
+    return name
 
 
 def _check_tensors(path: Path, state: State) -> None:
@@ -184,18 +193,10 @@ def _check_tensors(path: Path, state: State) -> None:
 def _imagenet_weights(arch: str) -> object:
     try:
         best = torchvision_models.get_model_weights(arch).DEFAULT
-        state = best.get_state_dict(progress=False, check_hash=True, weights_only=True)
+        return best.get_state_dict(progress=False, check_hash=True, weights_only=True)
     except OSError as error:
         problem = f"torchvision's weights for {arch} cannot be fetched ({error}); name a weight file instead"
         raise InputError("weights: imagenet", [problem]) from error
-    # DenseNet's file has names of before a module's name could hold no dot: denselayer1.norm.1.weight.
-    return {
-        re.sub(r"((?:norm|relu|conv)\.)([12]\.)", _without_dot, name): value for name, value in state.items()
-    }
-
-
-def _without_dot(match: re.Match[str]) -> str:
-    return match[1].rstrip(".") + match[2]
 
 
 def _file_weights(path: Path) -> object:
@@ -282,7 +283,15 @@ def _fitting(arch: str, model: nn.Module, state: State, source: str, hidden: int
                 f"does not fit: {problems[-1]}; {remedy}",
             ],
         )
-    return fitting, [name for name in own if name not in fitting]
+    return fitting, not_held(own, fitting)
+
+
+def not_held(own: Iterable[str], held: Collection[str]) -> list[str]:
+    """Return the names of a network's own parameters that are not held.
+
+    Batch norm's counters are left out: they decide nothing here, and files from before PyTorch 0.4.1 hold none.
+    """
+    return [name for name in own if name not in held and not name.endswith(".num_batches_tracked")]
 
 
 def _of_another_width(model: nn.Module, state: State) -> set[str]:

@@ -23,7 +23,7 @@ from data_utils.splits import Indices
 from trainables.architectures import HIDDEN, has_hidden
 from trainables.learner import Learner, Predictions
 from trainables.model_card import CARD, MODEL, ModelCard, read_card
-from trainables.models import build, check_weights, outline, read_weights
+from trainables.models import build, check_weights, not_held, outline, read_weights
 from trainables.network_check import network_problems
 from trainables.parts import last_layer
 
@@ -86,7 +86,7 @@ def open_weights(weights: str, arch: str, device: torch.device) -> Trained:
         seed=0,
     )
     model = build(arch, classes, weights, hidden=card.hidden, image_size=card.image_size)
-    fresh = frozenset(model.state_dict()) - state.keys()
+    fresh = frozenset(not_held(model.state_dict(), state))
     return Trained(card, model.to(device).eval(), device, fresh)
 
 

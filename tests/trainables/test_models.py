@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from safetensors.torch import save_file
 from torchvision import models
 
 from data_utils.errors import InputError
-from trainables.models import build, check_weights, outline
+from trainables.models import _name_of_today, build, check_weights, outline
+from trainables.trained import open_weights
 
 HIDDEN = 32
 
@@ -211,20 +213,65 @@ def test_second_classifiers_are_left_out(tmp_path: Path) -> None:
     assert check_weights("googlenet", 3, path) == ["fc.weight", "fc.bias"]
 
 
-def test_densenets_old_names_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """torchvision's file calls `norm1` of a dense layer `norm.1`."""
+@pytest.mark.parametrize(
+    ("arch", "file", "today", "then", "of_old", "head"),
+    [
+        (
+            "densenet121",
+            "densenet121-a639ec97.pth",
+            r"(denselayer\d+\.(?:norm|conv))([12])",
+            r"\1.\2",
+            "features.denseblock1.denselayer1.norm.1.weight",
+            "classifier",
+        ),
+        (
+            "vit_b_32",
+            "vit_b_32-d86f8d99.pth",
+            r"mlp\.([03])",
+            lambda match: "mlp.linear_1" if match[1] == "0" else "mlp.linear_2",
+            "encoder.layers.encoder_layer_0.mlp.linear_2.bias",
+            "heads.head",
+        ),
+        ("mobilenet_v2", "mobilenet_v2-7ebf99e0.pth", "$^", "", "features.1.conv.1.weight", "classifier.1"),
+    ],
+)
+def test_names_of_published_files_are_read(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arch: str,
+    file: str,
+    today: str,
+    then: str | Callable[[re.Match[str]], str],
+    of_old: str,
+    head: str,
+) -> None:
+    """DenseNet's and the transformers' are older than today's names, and MobileNet's look like DenseNet's old ones."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     folder = tmp_path / "hub" / "checkpoints"
     folder.mkdir(parents=True)
-    with torch.device("cpu"):
-        state = models.densenet121(num_classes=1000).state_dict()
-    old = {
-        re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name): value
-        for name, value in state.items()
-    }
-    assert "features.denseblock1.denselayer1.norm.1.weight" in old
-    torch.save(old, folder / "densenet121-a639ec97.pth")
-    assert check_weights("densenet121", 3, "imagenet") == ["classifier.weight", "classifier.bias"]
+    state = build(arch, 1000).state_dict()
+    old = {re.sub(today, then, name): tensor for name, tensor in state.items()}
+    assert of_old in old
+    torch.save(old, folder / file)
+    assert check_weights(arch, 3, "imagenet") == [f"{head}.weight", f"{head}.bias"]
+
+
+@pytest.mark.parametrize("arch", ["densenet121", "vit_b_32"])
+def test_names_of_today_stay(arch: str) -> None:
+    """Of the networks that have older ones."""
+    assert all(_name_of_today(arch, name) == name for name in outline(arch).state_dict())
+
+
+def test_a_file_without_batch_norms_counters_lacks_nothing(tmp_path: Path) -> None:
+    """Those of before PyTorch 0.4.1, of which torchvision publishes some; the counters decide nothing."""
+    state = build("resnet18", 3, seed=5).state_dict()
+    held = {name: tensor for name, tensor in state.items() if "num_batches_tracked" not in name}
+    assert len(held) == len(state) - 20
+    torch.save(held, tmp_path / "old.pth")
+    assert check_weights("resnet18", 3, tmp_path / "old.pth") == []
+    ours = build("resnet18", 3, tmp_path / "old.pth").state_dict()
+    assert all(torch.equal(tensor, ours[name]) for name, tensor in state.items())
+    assert not open_weights(str(tmp_path / "old.pth"), "resnet18", torch.device("cpu")).fresh
 
 
 def test_a_network_that_asks_for_its_version_is_loaded(tmp_path: Path) -> None:
