@@ -1,11 +1,12 @@
 """One image file to pixels: what can be decoded, and what is refused before it is."""
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from data_utils.errors import InputError
 
@@ -45,10 +46,23 @@ def decode(path: str, resize: int) -> Pixels:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return a picture in 8-bit RGB; 16 bits are scaled down, where Pillow would cut off all but the darkest."""
+    """Return a picture in 8-bit RGB, upright: turned as the camera noted that it was held.
+
+    16 bits are scaled down, where Pillow would make 255 of all but the darkest.
+
+    Raises:
+        BadImageError: it has 32 bits a pixel, of which no file says what is black and what is white.
+    """
     image.load()
-    if image.mode.startswith("I;16"):
+    with suppress(
+        Exception
+    ):  # a note that is broken, of which Pillow raises nearly anything, leaves the picture whole
+        ImageOps.exif_transpose(image, in_place=True)
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+        # Of a PGM of more than 8 bits, whatever its white is, Pillow makes 16, and calls them 32.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        raise BadImageError("has 32 bits a pixel, of unknown black and white; save it with 8 or 16")
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
@@ -61,6 +75,7 @@ def _decode(data: bytes, resize: int) -> Pixels:
         if resize * resize * long / short > MOST_PIXELS:
             raise BadImageError(f"its sides, {width} x {height}, are too unequal to resize to {resize}")
         rgb = to_rgb(image)
+        width, height = rgb.size
         if short != resize:
             scaled = int(resize * long / short)  # torchvision's own rounding
             rgb = rgb.resize(

@@ -66,3 +66,43 @@ def test_sixteen_bits_are_scaled_down(tmp_path: Path) -> None:
     """Pillow makes 255 of all that is more."""
     Image.fromarray(np.array([[0, 255], [256, 65535]], np.uint16)).save(tmp_path / "x.png")
     assert decode(str(tmp_path / "x.png"), 2)[..., 0].tolist() == [[0, 0], [1, 255]]
+
+
+@pytest.mark.parametrize(("white", "gray"), [(65535, 32768), (4095, 2048), (1023, 512)])
+def test_a_pgm_of_many_bits_is_scaled_down(tmp_path: Path, white: int, gray: int) -> None:
+    """By the white that it names, where Pillow calls its pixels 32 bits and would cut them off."""
+    pixels = np.array([[0, 0], [gray, white]], ">u2").tobytes()
+    (tmp_path / "x.pgm").write_bytes(b"P5\n2 2\n%d\n" % white + pixels)
+    assert decode(str(tmp_path / "x.pgm"), 2)[..., 0].tolist() == [[0, 0], [128, 255]]
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_pixels_of_unknown_range_are_refused(tmp_path: Path, kind: type) -> None:
+    """Of which Pillow would make black or white."""
+    Image.fromarray(np.full((4, 4), 1, kind)).save(tmp_path / "x.tif")
+    with pytest.raises(BadImageError, match="32 bits a pixel"):
+        decode(str(tmp_path / "x.tif"), 4)
+
+
+@pytest.mark.parametrize(("form", "mode"), [("JPEG", "RGB"), ("PNG", "L"), ("PNG", "I;16"), ("WEBP", "RGB")])
+def test_a_picture_is_turned_upright(tmp_path: Path, form: str, mode: str) -> None:
+    """As the camera noted: 6 wants a quarter turn to the right, so that what is at the left comes to the top."""
+    wide = np.zeros((16, 32), np.uint8)
+    wide[:, :16] = 255
+    pixels = wide.astype(np.uint16) * 257 if mode == "I;16" else wide
+    note = Image.Exif()
+    note[0x0112] = 6
+    picture = Image.fromarray(pixels)
+    (picture.convert("RGB") if mode == "RGB" else picture).save(tmp_path / "x", form, exif=note)
+    upright = decode(str(tmp_path / "x"), 16)
+    assert upright.shape == (32, 16, 3)
+    assert upright[:12].min() > 250
+    assert upright[20:].max() < 5
+
+
+def test_a_broken_note_of_a_camera_is_passed_over(tmp_path: Path) -> None:
+    """The picture is whole."""
+    Image.new("RGB", (32, 16)).save(tmp_path / "x.png", exif=b"Exif\0\0no header of TIFF")
+    with pytest.raises(SyntaxError), Image.open(tmp_path / "x.png") as image:
+        image.getexif()
+    assert decode(str(tmp_path / "x.png"), 16).shape == (16, 32, 3)
