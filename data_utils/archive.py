@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
 
 from filelock import FileLock
@@ -22,7 +22,7 @@ from filelock import FileLock
 from data_utils.caches import cache_dir
 from data_utils.errors import InputError
 from data_utils.file_access import opened, size
-from data_utils.folder import CATEGORIES
+from data_utils.folder import CATEGORIES, LISTS
 from data_utils.places import is_s3, s3_problem, shown
 
 logger = logging.getLogger(__name__)
@@ -149,7 +149,8 @@ def _open(address: str) -> Iterator[tuple[BinaryIO, int | None]]:
         with system.open_input_stream(path) as stream:
             yield stream, size(address)
         return
-    with urlopen(address, timeout=_SECONDS) as answer:
+    # What is not ASCII in its path is encoded, as a browser does; what is encoded already stays.
+    with urlopen(quote(address, safe="%:/[]!$&'()*+,;=~"), timeout=_SECONDS) as answer:
         length = answer.headers.get("Content-Length")
         yield answer, int(length) if length else None
 
@@ -177,10 +178,11 @@ def _refuse_too_large(needed: int, file: Path) -> None:
 
 
 def _inner(folder: Path) -> Path:
-    """Return the folder of classes: the one that an archive holds, if it holds but one."""
-    entries = [
-        entry for entry in folder.iterdir() if entry.name != "__MACOSX" and not entry.name.startswith(".")
+    """Return the folder of classes: the one that an archive holds, if it holds but one, and no lists beside it."""
+    folders = [
+        entry
+        for entry in folder.iterdir()
+        if entry.is_dir() and entry.name != "__MACOSX" and not entry.name.startswith(".")
     ]
-    if len(entries) == 1 and entries[0].is_dir() and entries[0].name != CATEGORIES:
-        return entries[0]
-    return folder
+    listed = any((folder / name).exists() for name in LISTS)
+    return folders[0] if len(folders) == 1 and folders[0].name != CATEGORIES and not listed else folder

@@ -38,6 +38,43 @@ def open_folder(root: str) -> ImageFolder:
     return ImageFolder(cached_sample() if root == SAMPLE else root)
 
 
+SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing"})
+"""What folders are called that hold a split each, in lower case."""
+
+
+def open_split(root: str, seed: int = 0) -> tuple[ImageFolder, Splits]:
+    """Return the images of a folder to train on, and their splits.
+
+    Raises:
+        InputError: as `open_folder`, or folders that are no classes of a classification, or an empty split.
+    """
+    dataset = open_folder(root)
+    if problem := _no_classes(dataset):
+        raise InputError(str(dataset.folder), [problem])
+    splits = Splits.of(dataset, seed)
+    splits.check(str(dataset.root))
+    return dataset, splits
+
+
+def _no_classes(dataset: ImageFolder) -> str | None:
+    """Return what shows that a folder is one too high, so that its folders are taken for classes; or None."""
+    if {name.lower() for name in dataset.classes} <= SPLITS:
+        return (
+            f"holds splits ({', '.join(dataset.classes)}) in place of classes; name the folder of classes, such as "
+            f"{dataset.folder / dataset.classes[0]}, which is split for you, or by its own train.txt and test.txt"
+        )
+    if len(dataset.classes) > 1:
+        return None
+    one = dataset.classes[0]
+    inside = sorted({parts[1] for name in dataset.names if len(parts := name.split("/")) > 2})
+    remedy = (
+        f"if {', '.join(inside[:3])}{', ...' * (len(inside) > 3)} in it are the classes, name {dataset.folder / one}"
+        if len(inside) > 1
+        else "data.root names a folder of one folder of images a class"
+    )
+    return f"holds one class, {one!r}, where there is nothing to learn; {remedy}"
+
+
 def prepare(
     root: str,
     *,
@@ -58,9 +95,7 @@ def prepare(
     Raises:
         InputError: anything about the folder, its lists or its images that cannot be used.
     """
-    dataset = open_folder(root)
-    splits = Splits.of(dataset, split_seed)
-    splits.check(str(dataset.root))
+    dataset, splits = open_split(root, split_seed)
     store = PixelStore.of(dataset, resize, progress)
     skipped = {dataset.names[index]: error for index, error in store.errors.items()}
     if on_bad_image == "error":

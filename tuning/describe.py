@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from data_utils.file_access import matching
+from data_utils.folder import EXTENSIONS, by_extension
 from data_utils.places import is_s3, shown
 from tuning.disk import Disk, estimate
 from tuning.plan import Plan
@@ -12,6 +13,9 @@ from tuning.study_file import Study
 from tuning.wording import counted
 
 _GB = 1e9
+
+_FEW = 5
+"""Classes that are named."""
 
 
 def describe_study(study: Study, plans: Sequence[Plan], console: Console) -> None:
@@ -49,7 +53,7 @@ def _describe(todo: Plan, disk: Disk, console: Console) -> None:
     rows = {
         "trials": f"{len(todo.trials)} of at most {counted(sweep.train.max_epochs, 'epoch')}, {todo.at_once} at once",
         "epochs": f"{todo.epochs} at most, the retrain's among them; what trials share counts once",
-        "classes": str(todo.classes),
+        "classes": f"{len(todo.classes)} ({', '.join(todo.classes[:_FEW])}{', ...' * (len(todo.classes) > _FEW)})",
         "images": f"{todo.train} train, {todo.val} validation, {todo.test} test ({split}, digest {todo.split_digest})",
         "network": f"{_all(todo, 'arch')}, weights {recipe.weights}, frozen {_all(todo, 'freeze')}, {recipe.transform} transform",
         "resources": f"{counted(todo.cpus, 'CPU')} and {todo.gpus:g} GPUs a trial",
@@ -57,6 +61,8 @@ def _describe(todo: Plan, disk: Disk, console: Console) -> None:
         "disk": f"{_disk(disk)}; free: {todo.cache_free / _GB:.0f} GB at the cache, {todo.storage_free / _GB:.0f} GB at "
         f"{sweep.folder}",
     }
+    if todo.passed_over:
+        rows["unused"] = f"{by_extension(todo.passed_over)}; images end in one of {', '.join(EXTENSIONS)}"
     if is_s3(sweep.storage):
         rows["storage"] = f"{shown(sweep.place)}, mirrored from {sweep.folder}"
     if todo.fresh:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from data_utils.errors import InputError
 from data_utils.file_access import exists
+from data_utils.folder import by_extension
 from data_utils.places import is_s3, shown, under
 from data_utils.splits import Splits
 from trainables.alike import versions
@@ -265,6 +266,8 @@ def _prepare(
     """
     progress.stage(f"opening the images of {todo.sweep.data.root}")
     data = todo.trials[0].recipe.data(lambda done, total: progress.count("images decoded", done, total))
+    if todo.passed_over:
+        progress.stage(f"not used, as no image by its extension: {by_extension(todo.passed_over)}")
     if todo.fresh:
         progress.stage(
             f"initialised, as the weight file does not hold them in this size: {', '.join(todo.fresh)}"

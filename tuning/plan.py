@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ from data_utils.errors import InputError
 from data_utils.file_access import PART, exists, matching
 from data_utils.folder import ImageFolder
 from data_utils.places import is_s3, shown, under
-from data_utils.prepared import open_folder
+from data_utils.prepared import open_split
 from data_utils.splits import Splits
 from trainables.alike import Alike
 from trainables.architectures import MIN_IMAGE_SIZE
@@ -40,7 +41,9 @@ class Plan:
 
     sweep: Sweep
     trials: list[TrialSpec]
-    classes: int
+    classes: list[str]
+    passed_over: Counter[str]
+    """{extension: files in class folders that have it, and are no images by it}."""
     train: int
     """Images that train."""
     val: int
@@ -119,7 +122,7 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
         weights, size = trials[0].recipe.weights or sweep.model.weights, sweep.data.image_size
         for arch, hidden in sorted({(t.recipe.arch, t.recipe.hidden) for t in trials}):
             if arch in MIN_IMAGE_SIZE or not misfits[arch]:
-                check = partial(fresh_layers, arch, folder.classes, weights, hidden, size)
+                check = partial(fresh_layers, arch, len(folder.images.classes), weights, hidden, size)
                 fresh += _collect(problems, check) or []
     problems += _resource_problems(cpus, gpus, there)
     needs: Alike | None = None
@@ -146,12 +149,13 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
     return Plan(
         sweep=sweep,
         trials=trials,
-        classes=folder.classes,
+        classes=folder.images.classes,
+        passed_over=folder.images.passed_over,
         train=len(folder.splits.train),
         val=len(folder.splits.val),
         test=len(folder.splits.test),
         split_digest=folder.splits.digest,
-        listed=folder.listed,
+        listed=folder.images.listed is not None,
         fresh=fresh,
         cpus=cpus,
         gpus=gpus,
@@ -166,17 +170,12 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
 
 @dataclass(frozen=True)
 class _Folder:
-    classes: int
     images: ImageFolder
     splits: Splits
-    listed: bool
 
 
 def _look_at_folder(sweep: Sweep) -> _Folder:
-    dataset = open_folder(recipe(sweep).root)
-    splits = Splits.of(dataset, sweep.data.seed)
-    splits.check(str(dataset.root))
-    return _Folder(len(dataset.classes), dataset, splits, dataset.listed is not None)
+    return _Folder(*open_split(recipe(sweep).root, sweep.data.seed))
 
 
 def _misfits(sweep: Sweep, trials: list[TrialSpec], images: int) -> dict[str, list[str]]:

@@ -97,6 +97,15 @@ def test_a_zip_is_fetched(server: Server, images: Path) -> None:
     assert open_folder(f"{server.url}/flowers.zip").classes == CLASSES
 
 
+def test_a_file_beside_the_folder_is_no_class(server: Server, images: Path) -> None:
+    """Nor is it a reason to take the folder for one; the address may hold what is not ASCII, and blanks."""
+    (images / "README").write_text("")
+    with zipfile.ZipFile(zipped(images, server.folder / "données 1.zip"), "a") as archive:
+        archive.writestr("LICENSE.txt", b"")
+    assert open_folder(f"{server.url}/données 1.zip").classes == CLASSES
+    assert open_folder(f"{server.url}/donn%C3%A9es%201.zip").classes == CLASSES
+
+
 def test_those_who_ask_at_once_wait_for_one(server: Server, images: Path) -> None:
     """As trials do that start together on a machine."""
     tar(images, server.folder / "flowers.tar")

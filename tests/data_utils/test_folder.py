@@ -1,5 +1,6 @@
 """The folder of classes and its lists."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from data_utils.errors import InputError
-from data_utils.folder import EXTENSIONS, ImageFolder
+from data_utils.folder import EXTENSIONS, ImageFolder, by_extension
 from tests.conftest import save_image
 
 
@@ -66,6 +67,35 @@ def test_a_folder_that_is_missing_or_empty_is_named(tmp_path: Path, make: bool, 
         (root / "a_class").mkdir(parents=True)
     with pytest.raises(InputError, match=f"nothing: {said}"):
         ImageFolder(root)
+
+
+def test_what_is_passed_over_is_counted(images: Path) -> None:
+    """By its extension, so that a user sees what is no image; hidden files, and those beside the classes, are not."""
+    (images / "notes.md").write_text("")
+    for name in ("a.GIF", "b.gif", "deep/c.heic", "README", ".DS_Store"):
+        (images / "bee" / name).parent.mkdir(exist_ok=True)
+        (images / "bee" / name).write_bytes(b"")
+    dataset = ImageFolder(images)
+    assert by_extension(dataset.passed_over) == "4 files: .gif 2, no extension 1, .heic 1"
+    assert len(dataset) == 18
+
+
+def test_a_class_without_images_is_refused(images: Path) -> None:
+    """It would be no class, without a word; an empty folder is none."""
+    (images / "dog").mkdir()
+    assert ImageFolder(images).classes == ["ant", "bee", "cat"]
+    for name in ("dog", "__MACOSX"):
+        (images / name).mkdir(exist_ok=True)
+    (images / "__MACOSX" / "._0.jpg").write_bytes(b"")
+    (images / "dog" / "0.jfif").write_bytes((images / "ant" / "0.jpg").read_bytes())
+    (images / "eel").mkdir()
+    (images / "eel" / os.fsdecode(b"1.\xff")).write_bytes(b"")
+    with pytest.raises(InputError) as raised:
+        ImageFolder(images)
+    assert sorted(problem.partition(";")[0] for problem in raised.value.problems) == [
+        "'dog' holds no images (1 file: .jfif 1)",
+        "'eel' holds no images (1 file: .? 1)",
+    ]
 
 
 def test_caltech101_whole(caltech101: Path) -> None:

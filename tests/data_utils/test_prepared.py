@@ -1,11 +1,14 @@
 """A folder made ready, bad images or not."""
 
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data_utils.errors import InputError
 from data_utils.prepared import prepare
+from tests.conftest import save_image
 
 
 def break_two(images: Path) -> None:
@@ -36,6 +39,28 @@ def test_bad_images_can_be_left_out(images: Path) -> None:
         (data.splits.test, whole.test),
     ):
         assert ours.tolist() == [i for i in theirs.tolist() if i not in kept]
+
+
+def test_a_folder_that_is_one_too_high_is_refused(images: Path, tmp_path: Path) -> None:
+    """Its one folder, or its splits, would be classes, and accuracies without meaning."""
+    with pytest.raises(InputError) as raised:
+        prepare(str(tmp_path), resize=64)
+    assert str(raised.value) == (
+        f"{tmp_path}: holds one class, 'images', where there is nothing to learn; if ant, bee, cat in it are the classes, "
+        f"name {images}"
+    )
+    save_image(tmp_path / "one" / "only" / "0.png", np.zeros((70, 70, 3), np.uint8))
+    with pytest.raises(InputError, match=r"one class, 'only', .* data\.root names a folder of one folder of"):
+        prepare(str(tmp_path / "one"), resize=64)
+    both = tmp_path / "both"
+    both.mkdir()
+    images.rename(both / "Train")
+    shutil.copytree(both / "Train", both / "val")
+    with pytest.raises(
+        InputError, match=rf"holds splits \(Train, val\) in place of classes; name .* {both}/Train, "
+    ):
+        prepare(str(both), resize=64)
+    assert len(prepare(str(both / "Train"), resize=64).classes) == 3
 
 
 def test_the_sample_goes_by_its_name() -> None:
