@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -137,12 +138,10 @@ def written(place: str, patient: bool = True) -> Iterator[Path]:
 @contextmanager
 def renamed(path: Path) -> Iterator[Path]:
     """Give a path beside another, whose file is renamed to that one at the end."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{PART}")
+    part.touch(exist_ok=False)  # with the rights of any new file, where mkstemp's is the user's alone
     try:
         yield part
-        part.chmod(0o666 & ~_umask())  # as any new file, where mkstemp's are the user's alone
         with part.open("rb") as file:
             os.fsync(file.fileno())  # or a machine that dies could keep the name without the bytes
         part.replace(path)
@@ -222,9 +221,3 @@ def _s3(endpoint: str | None, region: str | None, patient: bool) -> FileSystem:
     from data_utils.s3 import open_s3  # which starts Amazon's client, and local files do without
 
     return open_s3(endpoint, region, patient)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current

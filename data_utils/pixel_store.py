@@ -18,11 +18,14 @@ from data_utils.decoding import BadImageError, Pixels, decode
 from data_utils.errors import InputError
 from data_utils.sealed_arrow import open_sealed, seal
 
-VERSION = 2
+VERSION = 3
 """Part of every key: raise it when the pixels that the same files give change."""
 
 ROWS_AT_ONCE = 256
-"""Images a record batch: some 70 MB, large enough to keep all cores busy, small enough to hold twice."""
+"""Images a record batch at most: some 70 MB at 256 pixels, enough to keep all cores busy, little enough to hold thrice."""
+
+BYTES_AT_ONCE = 100_000_000
+"""After which a record batch ends, however few images it holds."""
 
 SCHEMA = pa.schema(
     [
@@ -108,7 +111,9 @@ class PixelStore:
             InputError: the cache folder cannot be written, or a file cannot be read.
         """
         key = store_key(dataset, resize)
-        path = cache_dir() / "pixels" / f"{dataset.folder.name}-{resize}-{key}.arrow"
+        # A name is 255 bytes at most, and kept files have others beside them with longer ones.
+        called = os.fsencode(dataset.folder.name)[:100].decode(errors="ignore")
+        path = cache_dir() / "pixels" / f"{called}-{resize}-{key}.arrow"
         metadata = {"root": str(dataset.folder), "key": key}
         return kept(
             path, cls, lambda aside: write_store(aside, decode_all(dataset, resize, progress), metadata)
@@ -141,15 +146,17 @@ class PixelStore:
 
 def store_key(dataset: ImageFiles, resize: int) -> str:
     """Return sixteen hex digits of what a store is made from: code, resize, and each file's name, size and time."""
+    problems = []
     sha = hashlib.sha256(f"{VERSION}\0Pillow {PIL.__version__}\0{resize}\0{dataset.folder}\0".encode())
     for name, (path, label) in zip(dataset.names, dataset.samples, strict=True):
         try:
             status = os.stat(path)
         except OSError as error:
-            raise InputError(
-                path, [f"cannot be read: {error.strerror}; restore it or take it out"]
-            ) from error
+            problems.append(f"{name} cannot be read: {error.strerror}; restore it or take it out")
+            continue
         sha.update(f"{name}\0{label}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    if problems:
+        raise InputError(str(dataset.folder), problems)
     return sha.hexdigest()[:16]
 
 
@@ -168,7 +175,16 @@ def decode_all(
 ) -> Iterator[tuple[str, int, Decoded]]:
     """Yield (name, label, pixels or why there are none) of each image, short side resized.
 
-    Decode in threads, in order; Pillow lets go of the interpreter's lock while it decodes and resizes."""
+    Decode in threads, in order; Pillow lets go of the interpreter's lock while it decodes and resizes.
+
+    Raises:
+        InputError: files that this user may not read, all of them; or the disk or network fails.
+    """
+    if secret := [path for path, _ in dataset.samples if not os.access(path, os.R_OK)]:
+        raise InputError(
+            str(dataset.folder),
+            [f"{path} may not be read by this user; let it, or take the image out" for path in secret],
+        )
 
     def one(sample: tuple[str, int]) -> Decoded:
         try:
@@ -176,31 +192,38 @@ def decode_all(
         except BadImageError as error:
             return Decoded(np.empty((0, 0, 3), np.uint8), str(error))
 
-    total = len(dataset.samples)
+    total, at_once = len(dataset.samples), rows_at_once(resize)
     with warnings.catch_warnings(), ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         # Pillow's remarks on odd files: what makes one unusable is an error, and the rest is nothing to a user.
         warnings.filterwarnings("ignore", module="PIL")
         pending: list[Future[Decoded]] = []
-        for start in range(0, total + ROWS_AT_ONCE, ROWS_AT_ONCE):
+        for start in range(0, total + at_once, at_once):
             # The next images are decoded while these are written.
             ready, pending = (
                 pending,
-                [pool.submit(one, sample) for sample in dataset.samples[start : start + ROWS_AT_ONCE]],
+                [pool.submit(one, sample) for sample in dataset.samples[start : start + at_once]],
             )
-            first = start - ROWS_AT_ONCE
+            first = start - at_once
             for i, future in enumerate(ready, start=first):
                 yield dataset.names[i], dataset.samples[i][1], future.result()
             if progress and ready:
                 progress(first + len(ready), total)
 
 
+def rows_at_once(resize: int) -> int:
+    """Return how many images of this short side are decoded at once."""
+    return max(1, min(ROWS_AT_ONCE, ROWS_AT_ONCE * 256**2 // resize**2))
+
+
 def _chunks(rows: Iterator[tuple[str, int, Decoded]]) -> Iterator[list[tuple[str, int, Decoded]]]:
     chunk: list[tuple[str, int, Decoded]] = []
+    size = 0
     for row in rows:
         chunk.append(row)
-        if len(chunk) == ROWS_AT_ONCE:
+        size += row[2].pixels.nbytes
+        if len(chunk) == ROWS_AT_ONCE or size >= BYTES_AT_ONCE:
             yield chunk
-            chunk = []
+            chunk, size = [], 0
     if chunk:
         yield chunk
 

@@ -191,7 +191,11 @@ class ClassifierTrainable(tune.Trainable):
 def _read_results(place: str) -> list[dict[str, Any]]:
     try:
         results: list[dict[str, Any]] = read_sealed(place)["results"]
-    except (OSError, ValueError, KeyError) as error:
+    except (
+        FileNotFoundError,
+        ValueError,
+        KeyError,
+    ) as error:  # S3 out of reach is none: another try may do better
         problem = f"cannot be read ({error}); {_REMEDY.format(shown(parent(place)))}"
         raise InputError(shown(place), [problem]) from error
     return results

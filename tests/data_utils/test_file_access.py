@@ -1,5 +1,6 @@
 """Files on a disk and at a real S3 server: the same calls, the same answers."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from data_utils.file_access import (
     matching,
     read_bytes,
     remove,
+    renamed,
     size,
     walk,
     write_bytes,
@@ -59,6 +61,17 @@ def test_one_that_is_not_written_to_its_end_leaves_what_was_there(root: str) -> 
         part.write_bytes(b"half" * (1 // 0))
     assert read_bytes(file) == b"top.json"
     assert files_below(root) == sorted(FILES)
+
+
+def test_a_file_has_the_rights_of_any_new_one(tmp_path: Path) -> None:
+    """By the umask, which is not touched for it."""
+    before = os.umask(0o027)
+    try:
+        with renamed(tmp_path / "x") as part:
+            part.write_text("x")
+    finally:
+        assert os.umask(before) == 0o027
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o640
 
 
 def test_folders_are_walked_and_matched(root: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from PIL import Image
 from torchvision.transforms.v2.functional import pil_to_tensor, resize
 
 from data_utils.caltech101 import Caltech101
-from data_utils.pixel_store import PixelStore, store_key
-from tests.conftest import save_image
+from data_utils.errors import InputError
+from data_utils.pixel_store import PixelStore, decode_all, rows_at_once, store_key
+from tests.conftest import save_image, write_images
 
 
 def test_images_are_those_of_the_files(images: Path) -> None:
@@ -46,6 +48,56 @@ def test_more_images_than_a_record_batch_holds(tmp_path: Path) -> None:
         save_image(tmp_path / "few" / f"{i:03d}.png", np.full((4, 5, 3), i % 256, np.uint8))
     store = PixelStore.of(Caltech101(tmp_path), 4)
     assert [int(store[i][0, 0, 0]) for i in (0, 255, 256, 299)] == [0, 255, 0, 43]
+
+
+def test_a_record_batch_of_large_images_holds_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what is expected of the short side and by what comes, so that a build takes no more memory."""
+    assert [rows_at_once(side) for side in (32, 256, 512, 1024, 8192)] == [256, 256, 64, 16, 1]
+    monkeypatch.setattr("data_utils.pixel_store.BYTES_AT_ONCE", 200)
+    for i in range(10):
+        save_image(tmp_path / "few" / f"{i}.png", np.full((4, 5 + 20 * (i == 6), 3), i, np.uint8))
+    store = PixelStore.of(Caltech101(tmp_path), 4)
+    assert [len(chunk) // 60 for _, chunk in store.chunks()] == [4, 7, 3]
+    assert [int(store[i][0, 0, 0]) for i in range(10)] == list(range(10))
+
+
+def test_a_folder_of_a_long_name_has_a_store(images: Path) -> None:
+    """Though the store's file is called after it, with more behind."""
+    root = images.with_name("花" * 80)
+    images.rename(root)
+    path = PixelStore.of(Caltech101(root), 40).path
+    assert path.name.startswith("花" * 33 + "-40-")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can read as another user")
+def test_files_that_this_user_may_not_read_are_all_named() -> None:
+    """Before any is decoded."""
+    with TemporaryDirectory() as folder:  # pytest's own are in one that is the user's alone
+        os.chmod(folder, 0o755)
+        images = write_images(Path(folder, "images"))
+        dataset = Caltech101(images)
+        secret = [images / "ant" / "1.jpg", images / "cat" / "5.jpg"]
+        for path in secret:
+            path.chmod(0)
+        os.setresuid(65534, 65534, 0)
+        try:
+            with pytest.raises(InputError) as raised:
+                next(decode_all(dataset, 64))
+        finally:
+            os.setresuid(0, 0, 0)
+    rule = "may not be read by this user; let it, or take the image out"
+    assert raised.value.problems == tuple(f"{path} {rule}" for path in secret)
+
+
+def test_files_that_are_gone_are_all_named(images: Path) -> None:
+    """When the store is asked for."""
+    dataset = Caltech101(images)
+    for name in ("ant/1.jpg", "cat/5.jpg"):
+        (images / name).unlink()
+    with pytest.raises(InputError) as raised:
+        PixelStore.of(dataset, 64)
+    rule = "cannot be read: No such file or directory; restore it or take it out"
+    assert raised.value.problems == (f"ant/1.jpg {rule}", f"cat/5.jpg {rule}")
 
 
 def test_the_resize_is_close_to_torchvisions_on_tensors(images: Path) -> None:
