@@ -37,7 +37,7 @@ class Recorder(tune.Callback):
     def __init__(self, sweep: Sweep, trials: list[TrialSpec]):
         self._sweep, self._specs = sweep, trials
         self._epochs: dict[int, list[EpochRow]] = {spec.index: [] for spec in trials}
-        self._before: dict[int, list[EpochRow]] = {spec.index: [] for spec in trials}
+        self._before: dict[int, dict[int, EpochRow]] = {spec.index: {} for spec in trials}
         self._workers: dict[int, Worker] = {}
         self._ended: set[int] = set()
         self._errors: dict[int, str] = {}
@@ -62,8 +62,9 @@ class Recorder(tune.Callback):
             computed_by=result.get(COMPUTED_BY, index),
         )
         rows, parts = self._epochs[index], self._profiles[index]
-        while rows and rows[-1].epoch >= row.epoch:
-            rows.pop()
+        while rows and rows[-1].epoch >= row.epoch:  # of a try that failed, until this one comes to them
+            again = rows.pop()
+            self._before[index][again.epoch] = again
         while parts and next(reversed(parts)) >= row.epoch:
             parts.popitem()
         rows.append(row)
@@ -75,12 +76,14 @@ class Recorder(tune.Callback):
         self._end(trial.config[INDEX])
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
-        """Keep what a trial raised, and where its whole story stands."""
-        self._end(trial.config[INDEX])
+        """Keep what a trial raised, and where its whole story stands; and its epochs, of whatever try."""
+        index: int = trial.config[INDEX]
+        self._epochs[index] = self._so_far(index)
+        self._end(index)
         storage = trial.storage
         at_s3 = SCHEME if storage and storage.storage_filesystem.type_name == "s3" else ""
         said = reason(error_text(trial))
-        self._errors[trial.config[INDEX]] = f"{said} (whole story: {at_s3}{trial.path}/error.txt)"
+        self._errors[index] = f"{said} (whole story: {at_s3}{trial.path}/error.txt)"
 
     @property
     def all_ended(self) -> bool:
@@ -111,7 +114,7 @@ class Recorder(tune.Callback):
         """Keep what trials that did not end had reported before this process began, until they come to it again."""
         for row in epochs:
             if row.trial in self._before and not self.has_ended(row.trial):
-                self._before[row.trial].append(self._own(row))
+                self._before[row.trial][row.epoch] = self._own(row)
 
     def has_ended(self, index: int) -> bool:
         """Return whether a trial came to its own end, good or bad."""
@@ -151,8 +154,8 @@ class Recorder(tune.Callback):
 
     def _so_far(self, index: int) -> list[EpochRow]:
         """Return a trial's epochs, and those of before that it has not come to again, which by exactness are the same."""
-        now = self._epochs[index]
-        return now + [row for row in self._before[index] if row.epoch > len(now)]
+        now, before = self._epochs[index], self._before[index]
+        return now + [before[epoch] for epoch in sorted(before) if epoch > len(now)]
 
     def _own(self, row: EpochRow) -> EpochRow:
         """Return a row of before under the sweep's name of now, since its folder may have been renamed."""
