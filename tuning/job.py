@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -172,11 +171,11 @@ def _send_status(place: str) -> None:
             trials=count_points(sweep),
             max_epochs=sweep.train.max_epochs,
             epochs=[EpochRow(**row) for row in rows(EPOCHS)],  # type: ignore[arg-type]  # as the schema has them
-            ended={int(str(row["trial"])): str(row["outcome"]) for row in rows(TRIALS)},
+            outcomes={int(str(row["trial"])): str(row["outcome"]) for row in rows(TRIALS)},
             tested=[float(str(row["test_accuracy"])) for row in rows(TEST)],
+            ended=read_ending(folder) is not None,
         )
-        ending = read_ending(folder)
-    print(message(status=describe(replace(status, ended=ending is not None)), place=place), flush=True)
+    print(message(status=describe(status), place=place), flush=True)
 
 
 def _send_files(place: str) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tuning.recorder import INDEX, Recorder
-from tuning.records import EpochRow, best_epoch
+from tuning.records import EpochRow, best_epoch, leader
 from tuning.space import TrialSpec
 from tuning.wording import clock, counted, percent
 
@@ -75,7 +75,7 @@ class Progress(tune.Callback):
         if self._may_speak():
             accuracy = result.get("val_accuracy")
             shown = "diverged" if accuracy is None else f"val_accuracy {percent(accuracy)}"
-            best = best_epoch(self._recorder.epochs)
+            best = leader(self._recorder.epochs)
             so_far = (
                 f"; best so far {_accuracy(best)} (trial {best.trial}, epoch {best.epoch})" if best else ""
             )
@@ -122,7 +122,7 @@ class Progress(tune.Callback):
         )
         for spec in self._shown():
             table.add_row(*map(Text, self._cells(spec, self._recorder.of(spec.index))))
-        best = best_epoch(self._recorder.epochs)
+        best = leader(self._recorder.epochs)
         so_far = f"best so far: {_accuracy(best)}, trial {best.trial}, epoch {best.epoch}" if best else ""
         return Group(table, Text(f"{self._elapsed()}  {self._note}  {so_far}"))
 

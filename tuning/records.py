@@ -147,6 +147,12 @@ def best_epoch(epochs: Sequence[EpochRow]) -> EpochRow | None:
     return max(measured, key=lambda row: (row.val_accuracy, -row.epoch), default=None)
 
 
+def leader(epochs: Sequence[EpochRow]) -> EpochRow | None:
+    """Return the row that wins as things stand: the best of all trials but those that diverged, or None without any."""
+    diverged = {row.trial for row in epochs if row.diverged}
+    return best_epoch([row for row in epochs if row.trial not in diverged])
+
+
 def stop_reason(stop: StopSettings, epochs: Sequence[EpochRow]) -> str | None:
     """Return why the last of these epochs ends a trial, or None."""
     stopper = make_stopper(stop)
