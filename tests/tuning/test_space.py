@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tuning.config import Sweep
-from tuning.space import TUNABLE, trial_specs
+from tuning.space import TUNABLE, _with, trial_specs
 
 
 def sweep(search: dict[str, Any], **model: Any) -> Sweep:
@@ -30,6 +30,13 @@ def test_points_are_trials_in_their_order() -> None:
         8,
     )
     assert second.point == {"batch_size": 8}
+
+
+def test_a_trials_settings_hold_no_other_point() -> None:
+    """Each is checked on its own, and of thousands of points each would be checked with all others."""
+    one = sweep({"points": [{"lr": 0.1}, {"lr": 0.2}, {"lr": 0.3}]})
+    assert _with(one, {"lr": 0.2}).search.points == [{}]
+    assert _with(one, {"lr": 0.2}).train.lr == 0.2
 
 
 def test_a_grid_is_every_combination() -> None:
