@@ -1,5 +1,6 @@
 """The settings of a sweep: every field documented, unknown keys refused, all problems raised at once."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -115,6 +116,11 @@ class FaultSettings(Settings):
 def _storage(text: str) -> str:
     """Let through a folder or an s3 address; one that is refused is not repeated, since it may hold a secret."""
     if not is_s3(text):
+        if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text):  # more than a letter, which is a drive
+            rule = (
+                "must be a folder or s3://bucket/prefix, in small letters; no other kind of storage is known"
+            )
+            raise PydanticCustomError("uri", rule)
         return checked_path(text)
     if problem := s3_problem(text):
         raise PydanticCustomError("uri", "{problem}", {"problem": problem})

@@ -1,7 +1,7 @@
 """A study's file: the sweeps to run one after the other, what one hands to the next, and what a paper measured."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +14,12 @@ from tuning.config import Sweep, load_sweep
 from tuning.setting_problems import setting_problems
 from tuning.setting_types import PathText, Scalar, Settings
 from tuning.space import TUNABLE, Point, trial_specs
-from tuning.sweep_file import read_sweep_file
+from tuning.sweep_file import SWEEP_FILE, read_sweep_file
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+OF_THE_STUDY = frozenset({"name", "storage"})
+"""Settings of its sweeps that a study gives them."""
 
 _UNNAMED = "unnamed"
 """In place of a name that cannot be told, while the other problems are looked for."""
@@ -30,7 +33,8 @@ class StudySweep(Settings):
     name: str | None = Field(None, pattern=NAME, max_length=100)
     """Name of its folder; null: the sweep file's own."""
     set: dict[str, Any] = Field({})
-    """Settings that make it this sweep, as `train.augment: augment-1`; neither a scale nor --set changes them."""
+    """Settings that make it this sweep, as `train.augment: augment-1` or `train: {augment: augment-1}`; neither a scale nor
+    --set changes them."""
     best_point_of: str | None = None
     """An earlier sweep of the study: this one tries that one's best hyperparameters, and no others."""
 
@@ -152,7 +156,14 @@ def load_study(
     general = _overrides(settings.scales[scale]) if scale else []
     general += overrides or []
     members, problems = _members(settings, path, folder, general, scale)
-    problems += _name_problems(settings, members) + _point_problems(settings) + _sweep_problems(members)
+    if (folder / SWEEP_FILE).exists():
+        problems.append(f"name: {folder} is a sweep's, which a study cannot be in; give another --name")
+    problems += (
+        _misplaced(settings, overrides or [])
+        + _name_problems(settings, members)
+        + _point_problems(settings)
+        + _sweep_problems(members)
+    )
     if problems:
         raise InputError(file.source, problems)
     return Study(name, scale, folder, members, settings.figures)
@@ -181,7 +192,35 @@ def _members(
 
 
 def _overrides(settings: Mapping[str, Any]) -> list[str]:
-    return [f"{key}={json.dumps(value)}" for key, value in settings.items()]  # JSON is YAML
+    """Return settings as overrides, those of a section one by one: what is not named there stays as it is in the file.
+
+    A search is replaced whole, since points and a grid are no two parts of one.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key != "search" and "." not in key and isinstance(value, dict):
+            flat |= {f"{key}.{inner}": setting for inner, setting in value.items()}
+        else:
+            flat[key] = value
+    return [f"{key}={json.dumps(value)}" for key, value in flat.items()]  # JSON is YAML
+
+
+def _misplaced(settings: StudySettings, overrides: Iterable[str]) -> list[str]:
+    """Return overrides of what is the study's to say, and not its sweeps'."""
+    problems = [
+        f"--set {key}: a study's is given by --{key}"
+        for override in overrides
+        if (key := override.partition("=")[0].strip()) in OF_THE_STUDY
+    ]
+    problems += [
+        f"scales.{name}.{key}: is the study's; leave it out"
+        for name, scale in settings.scales.items()
+        for key in OF_THE_STUDY & scale.keys()
+    ]
+    for i, one in enumerate(settings.sweeps):
+        remedy = {"name": f"give sweeps[{i}].name", "storage": "is the study's; leave it out"}
+        problems += [f"sweeps[{i}].set.{key}: {remedy[key]}" for key in sorted(OF_THE_STUDY & one.set.keys())]
+    return problems
 
 
 def _name_problems(settings: StudySettings, members: list[Member]) -> list[str]:

@@ -320,6 +320,10 @@ def test_hidden_is_for_networks_that_have_hidden_layers(tmp_path: Path) -> None:
         ("name: " + "x" * 101, "line 1: name: must be at most 100 characters"),
         ('storage: "a\\0b"', "line 1: storage: must name a file or folder, and hold no NUL"),
         ("storage: ''", "line 1: storage: must name a file or folder"),
+        *(
+            (f"storage: {other}", "line 1: storage: must be a folder or s3://bucket/prefix, in small letters; no other kind of storage")
+            for other in ("gs://b/p", "S3://b/p", "s3:/b/p", "file:///p", "abfs+x://b@c/p")
+        ),
         ("storage: ~nobody-of-this-name/x", "line 1: storage: must name a file or folder (Could not determine home directory.)"),
         ('storage: "\\ud800"', "line 1: storage: must not hold half a character"),
         ("storage: !!python/object:os.system {}", "line 1: storage: must be text, a number, true, false, null, a list or a mapping "

@@ -58,6 +58,42 @@ def test_a_handed_point_is_the_only_one(file: Path) -> None:
     assert sweep.search.points == [{"lr": 0.01, "step_size": 45}]
 
 
+def test_settings_of_a_section_leave_its_others_alone(file: Path) -> None:
+    """In a sweep's set and in a scale, written as in a sweep file or with dots; a search is replaced whole."""
+    file.write_text(
+        STUDY.replace("{model.weights: null}", "{train: {seed: 3}, search: {grid: {lr: [1, 2]}}}").replace(
+            "{train.max_epochs: 8, data.batch_size: 32}", "{train: {momentum: 0.5}, data: {batch_size: 32}}"
+        )
+    )
+    first = load_study(file, scale="small").members[0].sweep()
+    assert (first.train.seed, first.train.momentum, first.train.max_epochs) == (3, 0.5, 200)
+    assert (first.data.root, first.data.batch_size) == ("sample", 32)
+    assert (first.search.points, first.search.grid) == (None, {"lr": [1, 2]})
+
+
+def test_what_is_the_studys_to_say_is_refused_of_its_sweeps(file: Path) -> None:
+    """It would be passed over."""
+    file.write_text(
+        STUDY.replace("{model.weights: null}", "{name: x}").replace("{train.max", "{storage: y, train.max")
+    )
+    with pytest.raises(InputError) as raised:
+        load_study(file, ["storage=/x", "train.max_epochs=5", "name = y"])
+    assert list(raised.value.problems) == [
+        "--set storage: a study's is given by --storage",
+        "--set name: a study's is given by --name",
+        "scales.small.storage: is the study's; leave it out",
+        "sweeps[0].set.name: give sweeps[0].name",
+    ]
+
+
+def test_a_study_is_not_put_into_a_sweeps_folder(file: Path, tmp_path: Path) -> None:
+    """Of which the sweeps of the study would not be seen."""
+    (tmp_path / "runs" / "both").mkdir(parents=True)
+    (tmp_path / "runs" / "both" / "sweep.yaml").write_text("name: both\n")
+    with pytest.raises(InputError, match=r"runs/both is a sweep's, which a study cannot be in; give another"):
+        load_study(file, given={"storage": str(tmp_path / "runs")})
+
+
 def test_a_study_is_told_from_a_sweep(file: Path) -> None:
     """By its sweeps; a file that is no YAML is none."""
     assert is_study(file)
