@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +40,8 @@ STARTS = 3
 SECONDS_TO_BEGIN = 30.0
 """For which a task that has not begun when another has ended is waited for."""
 
-_joined = False
+_joined: str | None = None
+"""The address that a cluster was joined by."""
 
 
 def start(address: str | None = None) -> None:
@@ -60,7 +62,7 @@ def start(address: str | None = None) -> None:
             else:
                 global _joined
                 join(address)
-                _joined = True
+                _joined = address
     without_tracebacks()
 
 
@@ -86,7 +88,13 @@ def is_started() -> bool:
 
 def is_shared() -> bool:
     """Return whether others may use the Ray that this process is connected to, which is not one that it has started."""
-    return _joined
+    return _joined is not None
+
+
+def resume_command(place: object) -> str:
+    """Return what goes on with a sweep where this process runs it, as it can be pasted."""
+    at = ["--address", _joined] if _joined else []
+    return shlex.join(["upsweep", "resume", str(place), *at])
 
 
 def _start_here() -> None:

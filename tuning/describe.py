@@ -9,6 +9,7 @@ from data_utils.folder import EXTENSIONS, by_extension
 from data_utils.places import is_s3, shown
 from tuning.disk import Disk, estimate
 from tuning.plan import Plan
+from tuning.remains import in_the_way
 from tuning.study_file import Study
 from tuning.wording import counted
 
@@ -43,8 +44,7 @@ def describe(todo: Plan, console: Console) -> None:
     """Print what a sweep would do."""
     _describe(todo, estimate(todo), console)
     if matching(todo.sweep.place, "*"):
-        problem = f"{shown(todo.sweep.place)} is there already: run needs another --name, or --overwrite"
-        console.print(f"{'name':<10} {problem}", soft_wrap=True, highlight=False)
+        console.print(f"{'name':<10} {in_the_way(todo.sweep.place)}", soft_wrap=True, highlight=False)
 
 
 def _describe(todo: Plan, disk: Disk, console: Console) -> None:

@@ -36,6 +36,7 @@ from tuning.plan import Plan, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, TrialRow, make_stopper
+from tuning.remains import in_the_way
 from tuning.results import write_epochs, write_skipped, write_trials
 from tuning.retrain import Failed, Retrained, RetrainEnd
 from tuning.retraining import last_line, retrain_all
@@ -244,9 +245,7 @@ def claim_folder(todo: Plan, overwrite: bool = False) -> Path:
         with aside(folder / SWEEP_FILE) as part, part.open("w", encoding="utf-8") as file:
             YAML(typ="safe").dump(todo.settings, file)
     except FileExistsError as error:
-        raise InputError(
-            str(folder), ["is there already; give another --name, or --overwrite to replace it"]
-        ) from error
+        raise InputError("name", [in_the_way(str(folder))]) from error
     except OSError as error:
         problem = f"cannot be written ({error}); name another with --storage DIR"
         raise InputError(f"storage {sweep.storage!r}", [problem]) from error

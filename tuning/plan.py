@@ -25,6 +25,7 @@ from tuning.cluster import on_cluster
 from tuning.config import Sweep
 from tuning.lease import DRIVER
 from tuning.nodes import Node, equal_share, nodes, room
+from tuning.remains import in_the_way
 from tuning.remote import check_place
 from tuning.sharing import forks
 from tuning.space import TrialSpec, recipe, trial_specs
@@ -284,7 +285,7 @@ def _name_problems(sweep: Sweep, overwrite: bool) -> list[str]:
     except OSError:
         return []  # said of the storage already
     if there and not overwrite:
-        return [f"{shown(sweep.place)} is there already; give another --name, or --overwrite to replace it"]
+        return [in_the_way(sweep.place)]
     if there and not ours:
         return [f"{shown(sweep.place)} holds no sweep, so --overwrite leaves it alone; give another --name"]
     return []

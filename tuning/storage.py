@@ -16,6 +16,7 @@ from data_utils.errors import InputError, told_of
 from data_utils.file_access import exists, files_below
 from data_utils.places import is_s3, shown, under
 from tuning.broken_off import saying_how_to_go_on
+from tuning.cluster import resume_command
 from tuning.config import Sweep
 from tuning.disk_full import is_disk_full
 from tuning.files import watched
@@ -82,7 +83,7 @@ def stored(sweep: Sweep, *, resume: bool, warn: Callable[[str], None]) -> Iterat
         if not arrived:
             problem = (
                 f"has not everything of the run after {FLUSH_SECONDS:.0f} s of trying ({mirror.problem}); {folder} is "
-                f"whole: copy it there, or have the storage back and go on from what it has: upsweep resume {shown(place)}"
+                f"whole: copy it there, or have the storage back and go on from what it has: {resume_command(shown(place))}"
             )
             raise InputError(f"storage {shown(place)}", [problem])
 
@@ -116,7 +117,7 @@ def _at_s3(folder: Path, place: str) -> Iterator[None]:
     except OSError as error:  # of S3, since the folder's are InputErrors
         if is_disk_full(error):
             raise
-        problem = f"is out of reach ({error}); once it is back, go on with: upsweep resume {shown(place)}"
+        problem = f"is out of reach ({error}); once it is back, go on with: {resume_command(shown(place))}"
         raise InputError(f"storage {shown(place)}", [problem]) from error
 
 

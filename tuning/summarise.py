@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from tuning.cluster import resume_command
 from tuning.driver import SweepResult
 from tuning.records import Outcome
 from tuning.results import load, load_study_rows, over_seeds
@@ -32,7 +33,7 @@ def summarise(result: SweepResult, console: Console) -> None:
             )
     if result.interrupted:
         console.print(
-            f"interrupted: the rows so far are kept, and nothing was retrained; go on with: upsweep resume {result.place or result.folder}",
+            f"interrupted: the rows so far are kept, and nothing was retrained; go on with: {resume_command(result.place or result.folder)}",
             style="red",
             soft_wrap=True,
         )
@@ -60,7 +61,7 @@ def summarise(result: SweepResult, console: Console) -> None:
         )
     if result.failed and not result.interrupted:
         console.print(
-            f"what failed is tried again by: upsweep resume {result.place or result.folder}",
+            f"what failed is tried again by: {resume_command(result.place or result.folder)}",
             style="red",
             soft_wrap=True,
             highlight=False,

@@ -14,7 +14,7 @@ from ray.tune import tune as ray_tune
 
 from data_utils.errors import InputError
 from tests.few_digits import few_digits
-from tuning.cluster import STARTS, _init_patiently
+from tuning.cluster import STARTS, _init_patiently, resume_command
 from tuning.nodes import this_machine
 from tuning.ray_inside import uncounted, what_trials_need
 
@@ -144,3 +144,10 @@ def test_a_method_that_a_ray_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delattr(ray_tune, "air_usage")
     with uncounted():
         assert not hasattr(ray_tune, "air_usage")
+
+
+def test_what_goes_on_with_a_sweep_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever its folder is called, and on the cluster that it was on."""
+    assert resume_command("runs/a b#c") == "upsweep resume 'runs/a b#c'"
+    monkeypatch.setattr("tuning.cluster._joined", "head:6379")
+    assert resume_command(Path("runs/a")) == "upsweep resume runs/a --address head:6379"

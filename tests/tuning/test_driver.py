@@ -199,7 +199,16 @@ def test_a_folder_in_use_is_refused_unless_it_is_a_sweeps_to_overwrite(tmp_path:
     """Another's folder is left alone even then; the plan says so before anything is computed."""
     sweep = sample_sweep(tmp_path)
     claim_folder(plan(sweep))
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match=f"name: {sweep.folder} is there already"):
+        claim_folder(plan(sweep, overwrite=True))
+    with pytest.raises(
+        InputError, match=r"is there already; give another --name, or --overwrite to replace it$"
+    ):
+        plan(sweep)
+    (sweep.folder / "journal").mkdir()
+    with pytest.raises(
+        InputError, match=f"has not ended: upsweep resume {sweep.folder} goes on with it; or give"
+    ):
         plan(sweep)
     (sweep.folder / "old").touch()
     claim_folder(plan(sweep, overwrite=True), overwrite=True)
