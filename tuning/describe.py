@@ -49,11 +49,12 @@ def describe(todo: Plan, console: Console) -> None:
 
 def _describe(todo: Plan, disk: Disk, console: Console) -> None:
     sweep, recipe = todo.sweep, todo.trials[0].recipe
-    split = "its lists" if todo.listed else f"stratified with seed {sweep.data.seed}"
+    images, classes = todo.images, todo.images.classes
+    split = "its lists" if images.listed else f"stratified with seed {sweep.data.seed}"
     rows = {
         "trials": f"{len(todo.trials)} of at most {counted(sweep.train.max_epochs, 'epoch')}, {todo.at_once} at once",
         "epochs": f"{todo.epochs} at most, the retrain's among them; what trials share counts once",
-        "classes": f"{len(todo.classes)} ({', '.join(todo.classes[:_FEW])}{', ...' * (len(todo.classes) > _FEW)})",
+        "classes": f"{len(classes)} ({', '.join(classes[:_FEW])}{', ...' * (len(classes) > _FEW)})",
         "images": f"{todo.train} train, {todo.val} validation, {todo.test} test ({split}, digest {todo.split_digest})",
         "network": f"{_all(todo, 'arch')}, weights {recipe.weights}, frozen {_all(todo, 'freeze')}, {recipe.transform} transform",
         "resources": f"{counted(todo.cpus, 'CPU')} and {todo.gpus:g} GPUs a trial",
@@ -61,8 +62,8 @@ def _describe(todo: Plan, disk: Disk, console: Console) -> None:
         "disk": f"{_disk(disk)}; free: {todo.cache_free / _GB:.0f} GB at the cache, {todo.storage_free / _GB:.0f} GB at "
         f"{sweep.folder}",
     }
-    if todo.passed_over:
-        rows["unused"] = f"{by_extension(todo.passed_over)}; images end in one of {', '.join(EXTENSIONS)}"
+    if images.passed_over:
+        rows["unused"] = f"{by_extension(images.passed_over)}; images end in one of {', '.join(EXTENSIONS)}"
     if is_s3(sweep.storage):
         rows["storage"] = f"{shown(sweep.place)}, mirrored from {sweep.folder}"
     if todo.fresh:

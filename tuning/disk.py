@@ -33,7 +33,7 @@ def estimate(todo: Plan) -> Disk:
 
     recipes = [spec.recipe for spec in todo.trials]
     model = max(
-        state_bytes(r.arch, len(todo.classes), r.hidden, r.image_size)
+        state_bytes(r.arch, len(todo.images.classes), r.hidden, r.image_size)
         for r in {(r.arch, r.hidden): r for r in recipes}.values()
     )
     most = todo.sweep.train.max_epochs

@@ -265,8 +265,8 @@ def _prepare(
     """
     progress.stage(f"opening the images of {todo.sweep.data.root}")
     data = todo.trials[0].recipe.data(lambda done, total: progress.count("images decoded", done, total))
-    if todo.passed_over:
-        progress.stage(f"not used, as no image by its extension: {by_extension(todo.passed_over)}")
+    if unused := todo.images.passed_over:
+        progress.stage(f"not used, as no image by its extension: {by_extension(unused)}")
     if todo.fresh:
         progress.stage(
             f"initialised, as the weight file does not hold them in this size: {', '.join(todo.fresh)}"

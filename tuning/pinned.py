@@ -57,6 +57,8 @@ def check_settings(folder: Path, settings: Mapping[str, Any], split_digest: str)
         problem = f"cannot be read ({error}), so there is nothing to go on from; the tables stand: run the sweep again"
         raise InputError(str(path), [problem]) from error
     now = json.loads(json.dumps({**settings, "split_digest": split_digest}))
+    if "contents" not in before:  # a run of before it was written down
+        now.pop("contents", None)
     changes = {key: change for key, change in differences(before, now).items() if not may_differ(key)}
     if changes:
         problem = f"cannot go on with other settings ({as_text(changes)}); restore them, or run a sweep of another --name"

@@ -1,11 +1,11 @@
 """What a sweep will do, and everything that would keep it from doing so, before anything is computed."""
 
+import hashlib
 import os
 import shutil
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,8 +17,8 @@ from data_utils.folder import ImageFolder
 from data_utils.places import is_s3, shown, under
 from data_utils.prepared import open_split
 from data_utils.splits import Splits
-from trainables.alike import Alike
-from trainables.architectures import MIN_IMAGE_SIZE
+from trainables.alike import Alike, digest_of
+from trainables.architectures import IMAGENET, MIN_IMAGE_SIZE
 from tuning import elsewhere
 from tuning.checked_weights import fresh_layers
 from tuning.cluster import on_cluster
@@ -42,16 +42,12 @@ class Plan:
 
     sweep: Sweep
     trials: list[TrialSpec]
-    classes: list[str]
-    passed_over: Counter[str]
-    """{extension: files in class folders that have it, and are no images by it}."""
+    images: ImageFolder
     train: int
     """Images that train."""
     val: int
     test: int
     split_digest: str
-    listed: bool
-    """Whether the split is that of the folder's lists."""
     fresh: list[str]
     """Parameters that the weight file lacks."""
     cpus: int
@@ -97,8 +93,25 @@ class Plan:
 
     @property
     def pinned(self) -> dict[str, Any]:
-        """What a sweep goes on with or not at all: its settings, and the device, which decides the last bits."""
-        return {**self.settings, "device": self.device}
+        """What a sweep goes on with or not at all: its settings, what the files they name hold, and the device, which decides
+        the last bits. Of images it is names and sizes, of weights every byte.
+
+        Raises:
+            InputError: an image cannot be looked at, or the weights can no longer be read.
+        """
+        return {**self.settings, "device": self.device, "contents": self._contents}
+
+    @cached_property
+    def _contents(self) -> dict[str, str]:
+        contents = {"images": digest_of(self.images)}
+        weights = self.trials[0].recipe.weights
+        if weights is not None and weights != IMAGENET:
+            try:
+                with open(weights, "rb") as file:
+                    contents["weights"] = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+            except OSError as error:
+                raise InputError(weights, [f"cannot be read: {error.strerror}; restore it"]) from error
+        return contents
 
 
 def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
@@ -150,13 +163,11 @@ def plan(sweep: Sweep, *, overwrite: bool = False) -> Plan:
     return Plan(
         sweep=sweep,
         trials=trials,
-        classes=folder.images.classes,
-        passed_over=folder.images.passed_over,
+        images=folder.images,
         train=len(folder.splits.train),
         val=len(folder.splits.val),
         test=len(folder.splits.test),
         split_digest=folder.splits.digest,
-        listed=folder.images.listed is not None,
         fresh=fresh,
         cpus=cpus,
         gpus=gpus,

@@ -11,16 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from data_utils.errors import InputError
 from data_utils.sealed_json import sealed
-from tests.conftest import Run
+from tests.conftest import Run, save_image
 from tests.few_digits import few_digits
 from trainables.classifier import CHECKPOINT, RESULTS
 from trainables.metrics import PROFILE
-from tuning.config import load_sweep
+from trainables.models import build
+from tuning.config import Sweep, load_sweep
 from tuning.driver import run
 from tuning.journal import FOLDER as JOURNAL
 from tuning.journal import checkpoints
@@ -175,6 +179,36 @@ def test_other_settings_are_refused_with_the_difference(file: Path, tmp_path: Pa
     shutil.rmtree(tmp_path / JOURNAL)
     with pytest.raises(InputError, match="there is nothing to go on from"):
         check_settings(tmp_path, moved, todo.split_digest)
+
+
+def test_other_contents_are_refused(images: Path, tmp_path: Path) -> None:
+    """Weights of the same name and size, and images of the same names; a run of before they were written down goes on."""
+    weights = tmp_path / "w.safetensors"
+    tensors = {name: torch.zeros_like(t) for name, t in build("squeezenet1_1", 3).state_dict().items()}
+    save_file(tensors, weights)
+    values = {
+        "name": "s", "data": {"root": str(images)}, "model": {"arch": "squeezenet1_1", "weights": str(weights)},
+        "search": {"points": [{}]}, "storage": str(tmp_path),
+    }  # fmt: skip
+    sweep = Sweep.model_validate(values)
+    before = plan(sweep)
+    keep_settings(tmp_path, before.pinned, "")
+    check_settings(tmp_path, plan(sweep).pinned, "")
+    size = weights.stat().st_size
+    save_file({name: tensor + 1 for name, tensor in tensors.items()}, weights)
+    assert weights.stat().st_size == size
+    with pytest.raises(
+        InputError, match=r"other settings \(contents\.weights \w{16} -> \w{16}\); restore them"
+    ):
+        check_settings(tmp_path, plan(sweep).pinned, "")
+    save_file(tensors, weights)
+    save_image(images / "ant" / "0.jpg", np.zeros((80, 80, 3), np.uint8))
+    with pytest.raises(
+        InputError, match=r"other settings \(contents\.images \w{16} -> \w{16}\); restore them"
+    ):
+        check_settings(tmp_path, plan(sweep).pinned, "")
+    keep_settings(tmp_path, {key: value for key, value in before.pinned.items() if key != "contents"}, "")
+    check_settings(tmp_path, plan(sweep).pinned, "")
 
 
 def checkpoint(folder: Path, place: int, epochs: int, size: int) -> Path:
