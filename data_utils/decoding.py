@@ -1,7 +1,6 @@
 """One image file to pixels: what can be decoded, and what is refused before it is."""
 
 import io
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -54,10 +53,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
         BadImageError: it has 32 bits a pixel, of which no file says what is black and what is white.
     """
     image.load()
-    with suppress(
-        Exception
-    ):  # a note that is broken, of which Pillow raises nearly anything, leaves the picture whole
+    try:
         ImageOps.exif_transpose(image, in_place=True)
+    except MemoryError:  # or it would be kept as it lies
+        raise
+    except Exception:  # a broken note makes Pillow raise nearly anything, and the picture is whole
+        pass
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         # Of a PGM of more than 8 bits, whatever its white is, Pillow makes 16, and calls them 32.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

@@ -13,6 +13,9 @@ CATEGORIES = "101_ObjectCategories"
 
 LISTS = ("train.txt", "test.txt")
 
+_KINDS = 5
+"""Of files that are passed over, named at most."""
+
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 """What an image's name ends in, in any case: those that torchvision takes."""
 
@@ -22,8 +25,8 @@ class ImageFolder:
 
     `root` holds the class folders, or `101_ObjectCategories` that holds them. If it also holds `train.txt` and
     `test.txt`, the samples are the listed images alone; otherwise they are all images, in sorted order. Class
-    folders are searched to any depth; hidden files and files without an image's extension are passed over, but not a whole
-    class of them. The root itself may be a link, but a class or an image that is one must not lead out of it.
+    folders are searched to any depth; hidden files and files without an image's extension are passed over. The root itself
+    may be a link, but a class or an image that is one must not lead out of it.
 
     Attributes:
         root: the folder, absolute.
@@ -33,11 +36,11 @@ class ImageFolder:
         samples: (path, label) of each sample.
         targets: the label of each sample.
         listed: the sample indices of `train.txt` and `test.txt` in their order, or None without lists.
-        passed_over: {extension: how many files in class folders have it, and no image's}.
+        passed_over: {extension: files in class folders that are no images by it}.
+        without_images: folders that hold such files alone, with how many; they are no classes.
 
     Raises:
-        InputError: no such folder, no images, a class of files that are none, links that lead out of it, or lists that do not
-            fit it; all problems at once.
+        InputError: no such folder, no images, links that lead out of it, or lists that do not fit it; all problems at once.
     """
 
     def __init__(self, root: str | Path):
@@ -47,7 +50,7 @@ class ImageFolder:
                 remedy = "data.root names a folder of one folder of images a class"
                 raise InputError(str(root), [f"no such folder; {remedy}"])
             self.folder = self.root / CATEGORIES if (self.root / CATEGORIES).is_dir() else self.root
-            found, self.passed_over = _images(self.folder, self.root)
+            found, self.passed_over, self.without_images = _images(self.folder, self.root)
         except OSError as error:
             raise InputError(str(root), [f"cannot be read: {error}; let this user read it"]) from error
         self.classes: list[str] = sorted(found)
@@ -95,21 +98,29 @@ class ImageFolder:
 def by_extension(files: Counter[str]) -> str:
     """Return a count of files as `3 files: .gif 2, .heic 1`."""
     ordered = sorted(files.items(), key=lambda kind: (-kind[1], kind[0]))
-    kinds = (f"{extension or 'no extension'} {number}" for extension, number in ordered)
+    kinds = [f"{extension or 'no extension'} {number}" for extension, number in ordered[:_KINDS]]
+    kinds += ["..."] if len(ordered) > _KINDS else []
     return f"{files.total()} file{'' if files.total() == 1 else 's'}: {', '.join(kinds)}"
 
 
-def _images(folder: Path, root: Path) -> tuple[dict[str, list[str]], Counter[str]]:
-    """Return {class: sorted names of its images, relative to `folder`}, and the extensions of what is passed over.
+def _extension(name: str) -> str:
+    """Return the extension of a file in small letters, with what cannot be printed as `?`."""
+    return "".join(letter if letter.isprintable() else "?" for letter in os.path.splitext(name)[1].lower())
+
+
+def _images(folder: Path, root: Path) -> tuple[dict[str, list[str]], Counter[str], list[str]]:
+    """Return {class: sorted names of its images, relative to `folder`}, the extensions of what is passed over, and the
+    folders without images.
 
     Raises:
         OSError: a folder that cannot be read; passed over, it would shift the labels without a word.
-        InputError: names that cannot be written down, class folders whose files are no images, or links that lead out of
-            `root`, or of where `folder`, if that is a link itself, leads.
+        InputError: names that cannot be written down, or links that lead out of `root`, or of where `folder`, if that is
+            a link itself, leads.
     """
     inside = (str(root), str(folder.resolve()))
     found: dict[str, list[str]] = {}
     passed_over = Counter[str]()
+    without: list[str] = []
     problems: list[str] = []
     for entry in _entries(folder):
         if not entry.is_dir() or entry.name == BACKGROUND or entry.name.startswith("."):
@@ -121,24 +132,21 @@ def _images(folder: Path, root: Path) -> tuple[dict[str, list[str]], Counter[str
         others = Counter[str]()
         for name, file in _files(entry.path, entry.name):
             if not name.lower().endswith(EXTENSIONS):
-                others[os.path.splitext(name)[1].lower().encode(errors="replace").decode()] += 1
+                others[_extension(name)] += 1
             elif not is_utf8(name):
                 problems.append(f"{name!r} is not UTF-8; rename it")
             elif problem := _leads_out(file, name, inside):
                 problems.append(problem)
             else:
                 names.append(name)
+        passed_over += others
         if names:
             found[entry.name] = sorted(names)
-            passed_over += others
         elif others:
-            problems.append(
-                f"{entry.name!r} holds no images ({by_extension(others)}); save them in one of "
-                f"{', '.join(EXTENSIONS)}, or take the folder out"
-            )
+            without.append(f"{entry.name!r} ({by_extension(others)})")
     if problems:
         raise InputError(str(folder), problems)
-    return found, passed_over
+    return found, passed_over, sorted(without)
 
 
 def _files(folder: str, name: str) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -3,9 +3,9 @@
 import logging
 from dataclasses import dataclass
 
-from data_utils.archive import fetched_archive, is_archive
+from data_utils.archive import fetched_archive, is_archive, shown_root
 from data_utils.errors import InputError
-from data_utils.folder import ImageFolder
+from data_utils.folder import EXTENSIONS, ImageFolder
 from data_utils.pixel_store import PixelStore, Progress
 from data_utils.sample import cached_sample
 from data_utils.splits import Splits
@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 
 SAMPLE = "sample"
 """In place of a folder: the embedded sample."""
+
+SPLIT_NAMES = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing"})
+"""What folders are called that hold a split each, in lower case."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +41,25 @@ def open_folder(root: str) -> ImageFolder:
     return ImageFolder(cached_sample() if root == SAMPLE else root)
 
 
-SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing"})
-"""What folders are called that hold a split each, in lower case."""
-
-
 def open_split(root: str, seed: int = 0) -> tuple[ImageFolder, Splits]:
     """Return the images of a folder to train on, and their splits.
 
     Raises:
-        InputError: as `open_folder`, or folders that are no classes of a classification, or an empty split.
+        InputError: as `open_folder`, or it holds one class, or splits, or folders of other files where no lists say what is
+            used; or a split is empty.
     """
     dataset = open_folder(root)
+    subject = shown_root(root) if is_archive(root) else str(dataset.folder)
     if problem := _no_classes(dataset):
-        raise InputError(str(dataset.folder), [problem])
+        remedy = (
+            "pack the folder of classes alone"
+            if is_archive(root)
+            else "name the folder of classes as data.root"
+        )
+        raise InputError(subject, [f"{problem}; {remedy}"])
+    if dataset.without_images and dataset.listed is None:
+        remedy = f"save them in one of {', '.join(EXTENSIONS)}, or take the folder out"
+        raise InputError(subject, [f"{found} holds no images; {remedy}" for found in dataset.without_images])
     splits = Splits.of(dataset, seed)
     splits.check(str(dataset.root))
     return dataset, splits
@@ -58,21 +67,17 @@ def open_split(root: str, seed: int = 0) -> tuple[ImageFolder, Splits]:
 
 def _no_classes(dataset: ImageFolder) -> str | None:
     """Return what shows that a folder is one too high, so that its folders are taken for classes; or None."""
-    if {name.lower() for name in dataset.classes} <= SPLITS:
+    classes = dataset.classes
+    if {name.lower() for name in classes} <= SPLIT_NAMES:
         return (
-            f"holds splits ({', '.join(dataset.classes)}) in place of classes; name the folder of classes, such as "
-            f"{dataset.folder / dataset.classes[0]}, which is split for you, or by its own train.txt and test.txt"
+            f"holds splits ({', '.join(classes)}) in place of classes: {classes[0]} alone would be split for you, and a "
+            f"split of your own is given by train.txt and test.txt"
         )
-    if len(dataset.classes) > 1:
+    if len(classes) > 1:
         return None
-    one = dataset.classes[0]
     inside = sorted({parts[1] for name in dataset.names if len(parts := name.split("/")) > 2})
-    remedy = (
-        f"if {', '.join(inside[:3])}{', ...' * (len(inside) > 3)} in it are the classes, name {dataset.folder / one}"
-        if len(inside) > 1
-        else "data.root names a folder of one folder of images a class"
-    )
-    return f"holds one class, {one!r}, where there is nothing to learn; {remedy}"
+    held = f" (it holds {', '.join(inside[:3])}{', ...' * (len(inside) > 3)})" if len(inside) > 1 else ""
+    return f"holds one class, {classes[0]!r}{held}, where there is nothing to learn"
 
 
 def prepare(

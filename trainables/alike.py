@@ -78,15 +78,17 @@ def digest_of(folder: ImageFolder) -> str:
     """Return sixteen hex digits of the names, labels and sizes of a folder's images; their bytes are not read.
 
     Raises:
-        InputError: an image cannot be looked at.
+        InputError: images cannot be looked at.
     """
     sha = hashlib.sha256()
+    problems = []
     for name, (path, label) in zip(folder.names, folder.samples, strict=True):
         try:
             sha.update(f"{name}\0{label}\0{os.stat(path).st_size}\n".encode())
         except OSError as error:
-            problem = f"cannot be read: {error.strerror}; restore it or take it out"
-            raise InputError(path, [problem]) from error
+            problems.append(f"{name} cannot be read: {error.strerror}; restore it or take it out")
+    if problems:
+        raise InputError(str(folder.folder), problems)
     sha.update(repr(folder.listed).encode())
     return sha.hexdigest()[:16]
 

@@ -195,7 +195,7 @@ def _read_results(place: str) -> list[dict[str, Any]]:
         FileNotFoundError,
         ValueError,
         KeyError,
-    ) as error:  # S3 out of reach is none: another try may do better
+    ) as error:  # not OSError: a server may answer the next try
         problem = f"cannot be read ({error}); {_REMEDY.format(shown(parent(place)))}"
         raise InputError(shown(place), [problem]) from error
     return results

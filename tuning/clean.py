@@ -1,5 +1,6 @@
 """Dropping what only a resume needs."""
 
+import shlex
 import shutil
 from _thread import interrupt_main
 from collections.abc import Iterator
@@ -77,7 +78,7 @@ def _clean_at_s3(run: str, anyway: bool) -> int:
 def _not_ended(run: str, remains: str | None) -> InputError:
     lost = remains or "nothing but what it is to run with"
     problem = (
-        f"has not ended well, and `upsweep resume {run}` would go on from this, which would be lost: {lost}; "
+        f"has not ended well, and `{shlex.join(['upsweep', 'resume', run])}` would go on from this, which would be lost: {lost}; "
         f"the tables stay; --yes to drop it all the same"
     )
     return InputError(run, [problem])

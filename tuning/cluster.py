@@ -40,15 +40,17 @@ STARTS = 3
 SECONDS_TO_BEGIN = 30.0
 """For which a task that has not begun when another has ended is waited for."""
 
-_joined: str | None = None
-"""The address that a cluster was joined by."""
+_joined = False
+_named: str | None = None
+"""The cluster's address as the user gave it."""
 
 
-def start(address: str | None = None) -> None:
+def start(address: str | None = None, *, submitted: bool = False) -> None:
     """Start Ray on this machine alone, or join a cluster, unless this process is connected to one already.
 
     Args:
         address: HOST:PORT of a cluster's head, or `auto` for the one that this machine is of.
+        submitted: whether the user gave it no address, but has submitted this process to it.
 
     Raises:
         InputError: the cluster cannot be joined, or Ray would listen beyond this machine.
@@ -60,9 +62,9 @@ def start(address: str | None = None) -> None:
             if address is None:
                 _start_here()
             else:
-                global _joined
+                global _joined, _named
                 join(address)
-                _joined = address
+                _joined, _named = True, None if submitted else address
     without_tracebacks()
 
 
@@ -88,12 +90,12 @@ def is_started() -> bool:
 
 def is_shared() -> bool:
     """Return whether others may use the Ray that this process is connected to, which is not one that it has started."""
-    return _joined is not None
+    return _joined
 
 
 def resume_command(place: object) -> str:
-    """Return what goes on with a sweep where this process runs it, as it can be pasted."""
-    at = ["--address", _joined] if _joined else []
+    """Return what goes on with a sweep where this process runs it, as the user can paste it."""
+    at = ["--address", _named] if _named else []
     return shlex.join(["upsweep", "resume", str(place), *at])
 
 

@@ -117,9 +117,7 @@ def _storage(text: str) -> str:
     """Let through a folder or an s3 address; one that is refused is not repeated, since it may hold a secret."""
     if not is_s3(text):
         if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", text):  # more than a letter, which is a drive
-            rule = (
-                "must be a folder or s3://bucket/prefix, in small letters; no other kind of storage is known"
-            )
+            rule = "must be a folder, or s3://bucket/prefix with a small s; no other kind of storage is known"
             raise PydanticCustomError("uri", rule)
         return checked_path(text)
     if problem := s3_problem(text):

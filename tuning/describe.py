@@ -8,8 +8,7 @@ from data_utils.file_access import matching
 from data_utils.folder import EXTENSIONS, by_extension
 from data_utils.places import is_s3, shown
 from tuning.disk import Disk, estimate
-from tuning.plan import Plan
-from tuning.remains import in_the_way
+from tuning.plan import Plan, in_the_way
 from tuning.study_file import Study
 from tuning.wording import counted
 

@@ -1,6 +1,7 @@
 """Algorithm 2 from start to end: trials on Ray Tune, the pick, the retrain, the test, and the files that hold it all."""
 
 import logging
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,11 +33,10 @@ from tuning.live_tables import LiveTables, epochs_before
 from tuning.neighbours import Neighbour, neighbour
 from tuning.nodes import nodes
 from tuning.pinned import check_settings, keep_settings, nothing_was_run
-from tuning.plan import Plan, plan
+from tuning.plan import Plan, in_the_way, plan
 from tuning.progress import Progress
 from tuning.recorder import INDEX, Recorder
 from tuning.records import Outcome, TrialRow, make_stopper
-from tuning.remains import in_the_way
 from tuning.results import write_epochs, write_skipped, write_trials
 from tuning.retrain import Failed, Retrained, RetrainEnd
 from tuning.retraining import last_line, retrain_all
@@ -266,7 +266,7 @@ def _prepare(
     progress.stage(f"opening the images of {todo.sweep.data.root}")
     data = todo.trials[0].recipe.data(lambda done, total: progress.count("images decoded", done, total))
     if unused := todo.images.passed_over:
-        progress.stage(f"not used, as no image by its extension: {by_extension(unused)}")
+        progress.stage(f"not used, by their extensions: {by_extension(unused)}")
     if todo.fresh:
         progress.stage(
             f"initialised, as the weight file does not hold them in this size: {', '.join(todo.fresh)}"
@@ -327,4 +327,5 @@ def try_report(folder: Path, say: Callable[[str], None], place: str | None = Non
         write_report(folder)
     except Exception as error:  # whatever it is, the sweep has been run and its rows are written
         logger.warning("why there is no report", exc_info=True)
-        say(f"no report: {error}; the tables are whole, and `upsweep report {place or folder}` tries again")
+        again = shlex.join(["upsweep", "report", place or str(folder)])
+        say(f"no report: {error}; the tables are whole, and `{again}` tries again")

@@ -7,6 +7,7 @@ file or a place, is so to the cluster's shared folder, `$UPSWEEP_SHARED`: a job'
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from typer import Exit
 
     try:
-        with input_errors(asked.place and f"upsweep resume {asked.place}"):
+        with input_errors(asked.place and shlex.join(["upsweep", "resume", asked.place])):
             heed_signals()
             check_version(asked.client)
             if asked.what in ("run", "resume"):
@@ -128,9 +129,11 @@ def _train(what: str, place: str, overwrite: bool) -> None:
         sweep = found
     from typer import Exit
 
+    from tuning import cluster
     from tuning.driver import run as run_sweep
     from tuning.summarise import exit_code, summarise
 
+    cluster.start("auto", submitted=True)
     result = run_sweep(sweep, overwrite=overwrite, resume=what == "resume", console=output(), address="auto")
     summarise(result, output())
     raise Exit(exit_code(result))

@@ -48,7 +48,7 @@ def check_settings(folder: Path, settings: Mapping[str, Any], split_digest: str)
     """Compare what a sweep is to go on with to what it ran with.
 
     Raises:
-        InputError: they differ, or the journal is gone.
+        InputError: they differ, the images or weights do, or the journal is gone.
     """
     path = folder / FOLDER / SETTINGS
     try:
@@ -57,8 +57,20 @@ def check_settings(folder: Path, settings: Mapping[str, Any], split_digest: str)
         problem = f"cannot be read ({error}), so there is nothing to go on from; the tables stand: run the sweep again"
         raise InputError(str(path), [problem]) from error
     now = json.loads(json.dumps({**settings, "split_digest": split_digest}))
-    if "contents" not in before:  # a run of before it was written down
-        now.pop("contents", None)
+    if "contents" not in before:  # a run of before they were written down: from here on they stand
+        keep_settings(folder, settings, split_digest)
+    then, contents = before.pop("contents", None), now.pop("contents", None)
+    if then and contents and then != contents:
+        root, weights = now["data"]["root"], now["model"]["weights"]
+        others = {
+            "images": f"data.root: {root} holds other images than the sweep began with, by their names, sizes or lists",
+            "weights": f"model.weights: {weights} holds other weights than the sweep began with",
+        }
+        remedy = "restore them, or run a sweep of another --name"
+        raise InputError(
+            str(folder),
+            [f"{said}; {remedy}" for key, said in others.items() if then.get(key) != contents.get(key)],
+        )
     changes = {key: change for key, change in differences(before, now).items() if not may_differ(key)}
     if changes:
         problem = f"cannot go on with other settings ({as_text(changes)}); restore them, or run a sweep of another --name"

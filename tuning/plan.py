@@ -21,11 +21,11 @@ from trainables.alike import Alike, digest_of
 from trainables.architectures import IMAGENET, MIN_IMAGE_SIZE
 from tuning import elsewhere
 from tuning.checked_weights import fresh_layers
-from tuning.cluster import on_cluster
+from tuning.cluster import on_cluster, resume_command
 from tuning.config import Sweep
 from tuning.lease import DRIVER
 from tuning.nodes import Node, equal_share, nodes, room
-from tuning.remains import in_the_way
+from tuning.remains import JOURNAL
 from tuning.remote import check_place
 from tuning.sharing import forks
 from tuning.space import TrialSpec, recipe, trial_specs
@@ -97,13 +97,13 @@ class Plan:
         the last bits. Of images it is names and sizes, of weights every byte.
 
         Raises:
-            InputError: an image cannot be looked at, or the weights can no longer be read.
+            InputError: images cannot be looked at, or the weights can no longer be read.
         """
         return {**self.settings, "device": self.device, "contents": self._contents}
 
     @cached_property
     def _contents(self) -> dict[str, str]:
-        contents = {"images": digest_of(self.images)}
+        contents = {"images": self.alike.images if self.alike else digest_of(self.images)}
         weights = self.trials[0].recipe.weights
         if weights is not None and weights != IMAGENET:
             try:
@@ -282,6 +282,14 @@ def _free(folder: Path, problem: str) -> int:
         raise InputError(problem, [str(error)]) from error
 
 
+def in_the_way(place: str) -> str:
+    """Return that a sweep is at a place already, and what to do."""
+    if exists(under(place, JOURNAL)):
+        again = resume_command(shown(place))
+        return f"{shown(place)} has not ended well: {again} goes on with it; or give another --name, or --overwrite to replace it"
+    return f"{shown(place)} is there already; give another --name, or --overwrite to replace it"
+
+
 def _name_problems(sweep: Sweep, overwrite: bool) -> list[str]:
     try:
         if is_s3(sweep.storage):
@@ -291,12 +299,13 @@ def _name_problems(sweep: Sweep, overwrite: bool) -> list[str]:
             not place.endswith(PART) for place in found
         )  # a run killed at its first file leaves a part
         ours = exists(under(sweep.place, SWEEP_FILE))
+        in_its_way = in_the_way(sweep.place) if there else ""
     except InputError as error:
         return [f"{error.subject}: {problem}" for problem in error.problems]
     except OSError:
         return []  # said of the storage already
     if there and not overwrite:
-        return [in_the_way(sweep.place)]
+        return [in_its_way]
     if there and not ours:
         return [f"{shown(sweep.place)} holds no sweep, so --overwrite leaves it alone; give another --name"]
     return []

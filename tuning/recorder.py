@@ -32,7 +32,8 @@ INDEX = "index"
 
 
 class Recorder(tune.Callback):
-    """Keeps every epoch that trials report; one seen again replaces the first, and drops what came after it."""
+    """Keeps every epoch that trials report; one seen again replaces the first, and what came after it stands until the
+    trial comes to it again, or ends well without."""
 
     def __init__(self, sweep: Sweep, trials: list[TrialSpec]):
         self._sweep, self._specs = sweep, trials
@@ -122,9 +123,12 @@ class Recorder(tune.Callback):
 
     def result(self, row: EpochRow) -> dict[str, Any]:
         """Return what another trial reports that shares the epoch."""
+        worker = self._workers.get(
+            row.trial
+        )  # None of one that failed before it came to its epochs of before again
         return row.metrics.result() | {
             COMPUTED_BY: row.computed_by,
-            DEVICE: self._workers[row.trial].device,
+            DEVICE: worker.device if worker else None,
         }
 
     def of(self, index: int) -> list[EpochRow]:

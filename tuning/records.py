@@ -149,8 +149,8 @@ def best_epoch(epochs: Sequence[EpochRow]) -> EpochRow | None:
 
 def leader(epochs: Sequence[EpochRow]) -> EpochRow | None:
     """Return the row that wins as things stand: the best of all trials but those that diverged, or None without any."""
-    diverged = {row.trial for row in epochs if row.diverged}
-    return best_epoch([row for row in epochs if row.trial not in diverged])
+    diverged = {row.trial: row.diverged for row in epochs}  # by its last epoch, as its outcome is
+    return best_epoch([row for row in epochs if not diverged[row.trial]])
 
 
 def stop_reason(stop: StopSettings, epochs: Sequence[EpochRow]) -> str | None:

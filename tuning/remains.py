@@ -1,10 +1,7 @@
 """What the folder of a sweep that has not ended well holds for its resume, in words."""
 
-import shlex
 from pathlib import Path
 
-from data_utils.file_access import exists
-from data_utils.places import shown, under
 from data_utils.sealed_json import read_sealed
 from tuning.wording import counted
 
@@ -12,14 +9,6 @@ JOURNAL = "journal"
 """Within a sweep's folder, until it has ended well: see `tuning.journal`."""
 SHARED = "shared"
 """Within a sweep's folder, while its trials run: the epochs and states that one trial leaves to others."""
-
-
-def in_the_way(place: str) -> str:
-    """Return that a sweep is at a place already, and what to do."""
-    if exists(under(place, JOURNAL)):
-        again = shlex.join(["upsweep", "resume", shown(place)])
-        return f"{shown(place)} has not ended: {again} goes on with it; or give another --name, or --overwrite to lose it"
-    return f"{shown(place)} is there already; give another --name, or --overwrite to replace it"
 
 
 def remains(folder: Path) -> str | None:

@@ -1,6 +1,7 @@
 """The commands that use a cluster from afar: `upsweep submit`, `list`, `status`, `logs`, `stop`, `fetch`."""
 
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,7 +117,7 @@ def stop(run: RUN, address: ADDRESS = None) -> None:
             raise InputError(run, [f"is not under way but {found.state}; there is nothing to stop"])
         typer.echo("its trials, or its retrain, end their epoch and keep their state", err=True)
         code = service.wait(found.job)
-    said = "it had ended" if code == 0 else f"stopped; go on with: upsweep resume {run}"
+    said = "it had ended" if code == 0 else f"stopped; go on with: {shlex.join(['upsweep', 'resume', run])}"
     output().print(said, soft_wrap=True, highlight=False)
 
 

@@ -79,7 +79,7 @@ def _written(location: Place, values: Any, settings: type[BaseModel]) -> tuple[P
         place.append(part)
         values = values[part] if there else None
         if i < len(location) - 1:
-            section = _section(section, part)
+            section = section_of(section, part)
     return tuple(place), list(section.model_fields) if section else []
 
 
@@ -88,11 +88,11 @@ def _elsewhere(key: str | int, settings: type[BaseModel]) -> list[str]:
     return [
         f"{name}.{key}"
         for name in settings.model_fields
-        if (section := _section(settings, name)) and key in section.model_fields
+        if (section := section_of(settings, name)) and key in section.model_fields
     ]
 
 
-def _section(holder: type[BaseModel] | None, key: str | int) -> type[BaseModel] | None:
+def section_of(holder: type[BaseModel] | None, key: str | int) -> type[BaseModel] | None:
     """Return the settings class of a key, if it holds one."""
     if isinstance(key, int):  # an item of a list of settings
         return holder

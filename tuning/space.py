@@ -170,7 +170,7 @@ def _explained(sweep: Sweep, trial: int, point: Point, details: ErrorDetails) ->
 
 
 def _with(sweep: Sweep, point: Point) -> Sweep:
-    """Return the sweep's settings with a point's values in their places, checked; they search nothing more."""
+    """Return the sweep's settings with a point's values in their places, checked; its search is one empty point."""
     # Without the search itself, which has no part in a trial and may have thousands of points.
     values: dict[str, Any] = sweep.model_dump(exclude={"search"}) | {"search": {"points": [{}]}}
     for name, value in point.items():

@@ -110,10 +110,14 @@ def _unless(taken: Event, place: str) -> Iterator[None]:
 def _at_s3(folder: Path, place: str) -> Iterator[None]:
     """Say of what ends a run, in place of the folder worked in, where at S3 it is."""
     try:
-        with told_of(shown(place), copy=str(folder)):
+        with (
+            told_of(shown(place), str(folder)),
+            told_of(resume_command(shown(place)), resume_command(folder)),
+        ):
             yield
     except KeyboardInterrupt as error:
-        raise KeyboardInterrupt(str(error).replace(str(folder), shown(place))) from error
+        said = str(error).replace(resume_command(folder), resume_command(shown(place)))
+        raise KeyboardInterrupt(said.replace(str(folder), shown(place))) from error
     except OSError as error:  # of S3, since the folder's are InputErrors
         if is_disk_full(error):
             raise

@@ -1,17 +1,18 @@
 """A study's file: the sweeps to run one after the other, what one hands to the next, and what a paper measured."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from data_utils.errors import InputError, near
 from data_utils.places import is_s3
-from tuning.config import Sweep, load_sweep
-from tuning.setting_problems import setting_problems
+from tuning.config import SearchSettings, Sweep, load_sweep
+from tuning.setting_problems import section_of, setting_problems
 from tuning.setting_types import PathText, Scalar, Settings
 from tuning.space import TUNABLE, Point, trial_specs
 from tuning.sweep_file import SWEEP_FILE, read_sweep_file
@@ -156,8 +157,10 @@ def load_study(
     general = _overrides(settings.scales[scale]) if scale else []
     general += overrides or []
     members, problems = _members(settings, path, folder, general, scale)
-    if (folder / SWEEP_FILE).exists():
-        problems.append(f"name: {folder} is a sweep's, which a study cannot be in; give another --name")
+    if os.path.exists(
+        folder / SWEEP_FILE
+    ):  # not of one that may not be entered, which the sweeps' plans name
+        problems.append(f"name: {folder} is the folder of a sweep; give the study another --name")
     problems += (
         _misplaced(settings, overrides or [])
         + _name_problems(settings, members)
@@ -192,17 +195,24 @@ def _members(
 
 
 def _overrides(settings: Mapping[str, Any]) -> list[str]:
-    """Return settings as overrides, those of a section one by one: what is not named there stays as it is in the file.
+    """Return settings as overrides, those of a section one by one: what is not named there stays as it is in the file."""
+    return [
+        f"{key}={json.dumps(value)}" for key, value in _one_by_one(settings, Sweep).items()
+    ]  # JSON is YAML
 
-    A search is replaced whole, since points and a grid are no two parts of one.
-    """
+
+def _one_by_one(settings: Mapping[str, Any], holder: type[BaseModel]) -> dict[str, Any]:
+    """Return {dotted key: value}; a search stays whole, since points and a grid are no two parts of one."""
     flat: dict[str, Any] = {}
     for key, value in settings.items():
-        if key != "search" and "." not in key and isinstance(value, dict):
-            flat |= {f"{key}.{inner}": setting for inner, setting in value.items()}
+        section: type[BaseModel] | None = holder
+        for part in key.split("."):
+            section = section_of(section, part)
+        if value and isinstance(value, dict) and section and not issubclass(section, SearchSettings):
+            flat |= {f"{key}.{inner}": one for inner, one in _one_by_one(value, section).items()}
         else:
             flat[key] = value
-    return [f"{key}={json.dumps(value)}" for key, value in flat.items()]  # JSON is YAML
+    return flat
 
 
 def _misplaced(settings: StudySettings, overrides: Iterable[str]) -> list[str]:
@@ -215,7 +225,7 @@ def _misplaced(settings: StudySettings, overrides: Iterable[str]) -> list[str]:
     problems += [
         f"scales.{name}.{key}: is the study's; leave it out"
         for name, scale in settings.scales.items()
-        for key in OF_THE_STUDY & scale.keys()
+        for key in sorted(OF_THE_STUDY & scale.keys())
     ]
     for i, one in enumerate(settings.sweeps):
         remedy = {"name": f"give sweeps[{i}].name", "storage": "is the study's; leave it out"}

@@ -20,7 +20,7 @@ from data_utils.caches import cached, clear_cache
 from data_utils.errors import InputError
 from data_utils.file_access import send
 from data_utils.places import s3_place
-from data_utils.prepared import open_folder
+from data_utils.prepared import open_folder, open_split
 from tests.s3_server import S3Server
 
 CLASSES = ["ant", "bee", "cat"]
@@ -104,6 +104,16 @@ def test_a_file_beside_the_folder_is_no_class(server: Server, images: Path) -> N
         archive.writestr("LICENSE.txt", b"")
     assert open_folder(f"{server.url}/données 1.zip").classes == CLASSES
     assert open_folder(f"{server.url}/donn%C3%A9es%201.zip").classes == CLASSES
+
+
+def test_of_an_archive_its_address_is_named(server: Server, images: Path) -> None:
+    """Not where in the cache it is."""
+    tar(images, server.folder / "d.tar", "data/flowers/")
+    root = f"{server.url}/d.tar"
+    with pytest.raises(InputError) as raised:
+        open_split(root)
+    assert str(raised.value).startswith(f"{root}: holds one class, 'flowers' (it holds ant, bee, cat), ")
+    assert str(raised.value).endswith("; pack the folder of classes alone")
 
 
 def test_those_who_ask_at_once_wait_for_one(server: Server, images: Path) -> None:

@@ -80,22 +80,23 @@ def test_what_is_passed_over_is_counted(images: Path) -> None:
     assert len(dataset) == 18
 
 
-def test_a_class_without_images_is_refused(images: Path) -> None:
-    """It would be no class, without a word; an empty folder is none."""
-    (images / "dog").mkdir()
-    assert ImageFolder(images).classes == ["ant", "bee", "cat"]
-    for name in ("dog", "__MACOSX"):
-        (images / name).mkdir(exist_ok=True)
+def test_folders_without_images_are_no_classes(images: Path) -> None:
+    """They are told of with what they hold; an empty one, or one of what macOS leaves, is nothing."""
+    for name in ("dog", "eel", "fox", "__MACOSX"):
+        (images / name).mkdir()
     (images / "__MACOSX" / "._0.jpg").write_bytes(b"")
     (images / "dog" / "0.jfif").write_bytes((images / "ant" / "0.jpg").read_bytes())
-    (images / "eel").mkdir()
-    (images / "eel" / os.fsdecode(b"1.\xff")).write_bytes(b"")
-    with pytest.raises(InputError) as raised:
-        ImageFolder(images)
-    assert sorted(problem.partition(";")[0] for problem in raised.value.problems) == [
-        "'dog' holds no images (1 file: .jfif 1)",
-        "'eel' holds no images (1 file: .? 1)",
+    (images / "eel" / os.fsdecode(b"1.\xff\x1b[31m")).write_bytes(b"")
+    for i in range(20):
+        (images / "eel" / f"frame.{i:03d}").write_bytes(b"")
+    dataset = ImageFolder(images)
+    assert dataset.classes == ["ant", "bee", "cat"]
+    assert dataset.without_images == [
+        "'dog' (1 file: .jfif 1)",
+        "'eel' (21 files: .000 1, .001 1, .002 1, .003 1, .004 1, ...)",
     ]
+    assert dataset.passed_over[".jfif"] == 1
+    assert dataset.passed_over[".??[31m"] == 1
 
 
 def test_caltech101_whole(caltech101: Path) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import torch
 
+from data_utils.errors import InputError
 from data_utils.folder import ImageFolder
 from tests.few_digits import few_digits
 from trainables.alike import UnlikeMachineError, of_this_machine
-from trainables.classifier import ClassifierTrainable
+from trainables.classifier import ClassifierTrainable, _read_results
 from trainables.recipe import Recipe
 
 RECIPE = Recipe(
@@ -119,3 +120,16 @@ def test_a_trial_stays_a_while_on_a_machine_that_differs(
     with pytest.raises(UnlikeMachineError):
         trial.train()
     assert monotonic() - start >= 0.3
+
+
+def test_shared_rows_that_cannot_be_read_now_may_be_at_the_next_try(tmp_path: Path) -> None:
+    """What is missing or damaged stays so, and is told of as input; any other fault is the machine's or the server's."""
+    (tmp_path / "damaged.json").write_text("{")
+    for name in ("missing.json", "damaged.json"):
+        with pytest.raises(
+            InputError, match=rf"{name}: cannot be read .*all trials that have ended are intact"
+        ):
+            _read_results(str(tmp_path / name))
+    with pytest.raises(OSError, match="directory") as raised:
+        _read_results(str(tmp_path))
+    assert not isinstance(raised.value, InputError)

@@ -157,9 +157,17 @@ def test_validate_says_what_would_be_done_and_does_nothing(in_process: Run, tmp_
     assert done.returncode == 0
     assert "4 of at most 10 epochs" in done.stdout
     assert "601 train, 600 validation, 596 test" in done.stdout
-    for word in ("classes    10", "resources", "disk", "digest"):
+    for word in ("classes    10 (eight, five, four, nine, one, ...)", "resources", "disk", "digest"):
         assert word in done.stdout
     assert not (tmp_path / "runs").exists()
+
+
+def test_validate_says_what_is_not_used(in_process: Run, images: Path) -> None:
+    """Files in class folders that are no images by their extensions."""
+    (images / "ant" / "0.gif").write_bytes(b"")
+    done = in_process("validate", QUICKSTART, "--set", f"data.root={images}")
+    assert "classes    3 (ant, bee, cat)\n" in done.stdout
+    assert "unused     1 file: .gif 1; images end in one of .jpg, " in done.stdout
 
 
 def test_data_info_shows_the_cache(

@@ -148,6 +148,7 @@ def test_a_method_that_a_ray_lacks_is_left_out(monkeypatch: pytest.MonkeyPatch) 
 
 def test_what_goes_on_with_a_sweep_can_be_pasted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever its folder is called, and on the cluster that it was on."""
+    monkeypatch.setattr("tuning.cluster._named", None)
     assert resume_command("runs/a b#c") == "upsweep resume 'runs/a b#c'"
-    monkeypatch.setattr("tuning.cluster._joined", "head:6379")
+    monkeypatch.setattr("tuning.cluster._named", "head:6379")
     assert resume_command(Path("runs/a")) == "upsweep resume runs/a --address head:6379"

@@ -321,7 +321,7 @@ def test_hidden_is_for_networks_that_have_hidden_layers(tmp_path: Path) -> None:
         ('storage: "a\\0b"', "line 1: storage: must name a file or folder, and hold no NUL"),
         ("storage: ''", "line 1: storage: must name a file or folder"),
         *(
-            (f"storage: {other}", "line 1: storage: must be a folder or s3://bucket/prefix, in small letters; no other kind of storage")
+            (f"storage: {other}", "line 1: storage: must be a folder, or s3://bucket/prefix with a small s; no other kind of storage")
             for other in ("gs://b/p", "S3://b/p", "s3:/b/p", "file:///p", "abfs+x://b@c/p")
         ),
         ("storage: ~nobody-of-this-name/x", "line 1: storage: must name a file or folder (Could not determine home directory.)"),

@@ -207,7 +207,7 @@ def test_a_folder_in_use_is_refused_unless_it_is_a_sweeps_to_overwrite(tmp_path:
         plan(sweep)
     (sweep.folder / "journal").mkdir()
     with pytest.raises(
-        InputError, match=f"has not ended: upsweep resume {sweep.folder} goes on with it; or give"
+        InputError, match=f"has not ended well: upsweep resume {sweep.folder} goes on with it; or give"
     ):
         plan(sweep)
     (sweep.folder / "old").touch()

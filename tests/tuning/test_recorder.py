@@ -67,3 +67,11 @@ def test_a_trial_that_ends_well_has_the_epochs_of_its_last_try(tmp_path: Path) -
     reported(recorder, trial, FIRST[:4])
     recorder.on_trial_complete(0, [], trial)
     assert [row.val_accuracy for row in recorder.epochs] == FIRST[:4]
+
+
+def test_epochs_of_before_are_shared_though_the_trial_failed_before_its_first(tmp_path: Path) -> None:
+    """Nothing is known then of the worker that computed them."""
+    recorder = Recorder(SWEEP, specs(1))
+    recorder.remember(curve(0, *FIRST))
+    recorder.on_trial_error(0, [], stub(0, tmp_path))
+    assert [recorder.result(row)["val_accuracy"] for row in recorder.of(0)] == FIRST

@@ -182,7 +182,8 @@ def test_other_settings_are_refused_with_the_difference(file: Path, tmp_path: Pa
 
 
 def test_other_contents_are_refused(images: Path, tmp_path: Path) -> None:
-    """Weights of the same name and size, and images of the same names; a run of before they were written down goes on."""
+    """Weights of the same name and size, and images of the same names; for a run of before they were written down they are from the
+    first resume on."""
     weights = tmp_path / "w.safetensors"
     tensors = {name: torch.zeros_like(t) for name, t in build("squeezenet1_1", 3).state_dict().items()}
     save_file(tensors, weights)
@@ -197,18 +198,19 @@ def test_other_contents_are_refused(images: Path, tmp_path: Path) -> None:
     size = weights.stat().st_size
     save_file({name: tensor + 1 for name, tensor in tensors.items()}, weights)
     assert weights.stat().st_size == size
-    with pytest.raises(
-        InputError, match=r"other settings \(contents\.weights \w{16} -> \w{16}\); restore them"
-    ):
-        check_settings(tmp_path, plan(sweep).pinned, "")
-    save_file(tensors, weights)
     save_image(images / "ant" / "0.jpg", np.zeros((80, 80, 3), np.uint8))
-    with pytest.raises(
-        InputError, match=r"other settings \(contents\.images \w{16} -> \w{16}\); restore them"
-    ):
+    with pytest.raises(InputError) as raised:
         check_settings(tmp_path, plan(sweep).pinned, "")
+    remedy = "restore them, or run a sweep of another --name"
+    assert list(raised.value.problems) == [
+        f"data.root: {images} holds other images than the sweep began with, by their names, sizes or lists; {remedy}",
+        f"model.weights: {weights} holds other weights than the sweep began with; {remedy}",
+    ]
     keep_settings(tmp_path, {key: value for key, value in before.pinned.items() if key != "contents"}, "")
     check_settings(tmp_path, plan(sweep).pinned, "")
+    save_file(tensors, weights)
+    with pytest.raises(InputError, match=f"^{tmp_path}: model.weights: "):
+        check_settings(tmp_path, plan(sweep).pinned, "")
 
 
 def checkpoint(folder: Path, place: int, epochs: int, size: int) -> Path:

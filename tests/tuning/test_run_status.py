@@ -39,6 +39,11 @@ def test_the_best_is_of_a_trial_that_can_win() -> None:
     assert "best" not in describe(run_status(2, 2, epochs[:2], {0: "diverged"}, [], ended=False))
 
 
+def test_a_trial_that_went_on_after_an_epoch_that_was_not_finite_may_be_the_best() -> None:
+    """As it may win, with `stop.non_finite: false`: how its last epoch was is what counts."""
+    assert run_status(1, 3, curve(0, 0.6, None, 0.4), {}, [], ended=False).best == curve(0, 0.6)[0]
+
+
 def test_a_run_that_was_interrupted_is_not_done() -> None:
     """What its trials have left may still come; a run that is done says of such trials how they ended."""
     epochs = [*curve(0, 0.6, 0.7), *curve(1, 0.5), *curve(2, 0.4)]

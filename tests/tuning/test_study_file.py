@@ -71,6 +71,21 @@ def test_settings_of_a_section_leave_its_others_alone(file: Path) -> None:
     assert (first.search.points, first.search.grid) == (None, {"lr": [1, 2]})
 
 
+@pytest.mark.parametrize(
+    "said", ["{stop: {up: {ties: stop}}}", "{stop.up: {ties: stop}}", "{stop.up.ties: stop}"]
+)
+def test_settings_of_a_section_in_a_section_leave_its_others_alone(file: Path, said: str) -> None:
+    """However they are written; an empty section is the one of defaults, as in a sweep file."""
+    file.with_name("sweep.yaml").write_text(SWEEP + "stop: {up: {strip_length: 7}}\nretrain: null\n")
+    file.write_text(STUDY.replace("{model.weights: null}", said))
+    first = load_study(file).members[0].sweep()
+    assert first.stop.up is not None
+    assert (first.stop.up.ties, first.stop.up.strip_length) == ("stop", 7)
+    assert first.retrain is None
+    file.write_text(STUDY.replace("{model.weights: null}", "{retrain: {}}"))
+    assert load_study(file).members[0].sweep().retrain is not None
+
+
 def test_what_is_the_studys_to_say_is_refused_of_its_sweeps(file: Path) -> None:
     """It would be passed over."""
     file.write_text(
@@ -90,7 +105,7 @@ def test_a_study_is_not_put_into_a_sweeps_folder(file: Path, tmp_path: Path) -> 
     """Of which the sweeps of the study would not be seen."""
     (tmp_path / "runs" / "both").mkdir(parents=True)
     (tmp_path / "runs" / "both" / "sweep.yaml").write_text("name: both\n")
-    with pytest.raises(InputError, match=r"runs/both is a sweep's, which a study cannot be in; give another"):
+    with pytest.raises(InputError, match="runs/both is the folder of a sweep; give the study another --name"):
         load_study(file, given={"storage": str(tmp_path / "runs")})
 
 
