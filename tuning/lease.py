@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 from data_utils.errors import InputError
@@ -32,8 +32,8 @@ def lease(
     lost: Callable[[], None],
     seconds_between: float = SECONDS_BETWEEN,
     grace: float = SECONDS_OF_GRACE,
-) -> Iterator[None]:
-    """Have a run at S3 to oneself.
+) -> Iterator[Callable[[], bool]]:
+    """Have a run at S3 to oneself; give what says whether that is still so, to be asked before each write.
 
     Of two that start within the same second both may believe to have it, until the first beats again: S3 knows no locks.
 
@@ -48,11 +48,11 @@ def lease(
         _refuse_another(place, mine, grace)
         _beat(mine, driver, patient=True)
     stopping = Event()
-    about = mine, driver, lost, stopping, seconds_between
-    thread = Thread(target=_beat_on, args=about, name="lease", daemon=True)
+    heart = _Heart(mine, driver, lost, grace)
+    thread = Thread(target=_beat_on, args=(heart, stopping, seconds_between), name="lease", daemon=True)
     thread.start()
     try:
-        yield
+        yield heart.is_ours
     finally:
         stopping.set()
         thread.join(SECONDS_AT_THE_END)
@@ -84,15 +84,55 @@ def _refuse_another(place: str, mine: str, grace: float) -> None:
         raise InputError(shown(place), [problem])
 
 
-def _beat_on(
-    mine: str, driver: str, lost: Callable[[], None], stopping: Event, seconds_between: float
-) -> None:
+class _Heart:
+    """Beats for a driver that has just beaten, as long as no other can have taken the run."""
+
+    def __init__(self, mine: str, driver: str, lost: Callable[[], None], grace: float):
+        self._mine, self._driver, self._lost, self._grace = mine, driver, lost, grace
+        self._beaten, self._is_lost = _now(), False
+        self._alone = Lock()
+
+    def is_ours(self) -> bool:
+        """Return whether the run is this driver's; only after a silence is the server asked.
+
+        Raises:
+            OSError: it is away.
+        """
+        return not self._is_lost and (not self._was_silent() or self.beat())
+
+    def beat(self) -> bool:
+        """Give a sign of life, and return True; or find the run taken, and say so once.
+
+        Raises:
+            OSError: the server is away.
+        """
+        with self._alone:
+            if self._is_lost:
+                return False
+            holder = _holder(self._mine)
+            # Where there is none after a silence, another may have taken the run, and ended it.
+            if holder == self._driver or (holder is None and not self._was_silent()):
+                _beat(self._mine, self._driver, patient=False)
+                self._beaten = _now()
+                return True
+            self._is_lost = True
+        self._lost()
+        return False
+
+    def _was_silent(self) -> bool:
+        return _now() - self._beaten >= self._grace
+
+
+def _now() -> float:
+    """Return a time that goes on while the machine sleeps, where there is such a clock."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _beat_on(heart: _Heart, stopping: Event, seconds_between: float) -> None:
     while not stopping.wait(seconds_between):
         with suppress(OSError):  # the mirror says when the server is away
-            if _holder(mine) not in (driver, None):
-                lost()
+            if not heart.beat():
                 return
-            _beat(mine, driver, patient=False)
 
 
 def _holder(mine: str) -> str | None:

@@ -36,6 +36,7 @@ class Mirror:
         folder: absolute.
         warn: told, from the mirror's thread, when the server is away, and when it is back.
         there: names of files that are at S3 already.
+        is_ours: asked before each step whether the run is still this driver's to write; if not, nothing more is.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class Mirror:
         warn: Callable[[str], None],
         there: Iterable[str] = (),
         retry_seconds: float = RETRY_SECONDS,
+        is_ours: Callable[[], bool] = lambda: True,
     ):
         self._folder, self._place, self._warn, self._retry_seconds = folder, place, warn, retry_seconds
+        self._is_ours = is_ours
         self._steps: dict[_Step, int] = {}
         self._puts = 0
         self._sent = set(there)
@@ -118,6 +121,8 @@ class Mirror:
         while (first := self._first()) is not None:
             step, put = first
             try:
+                if not self._is_ours():
+                    return
                 self._do(step)
             except Exception as error:  # whatever it is, the sweep goes on, and its end tells
                 said = first_line(error)
@@ -137,6 +142,9 @@ class Mirror:
                 if self._steps.get(step) == put:  # not written again meanwhile
                     del self._steps[step]
                     self._changed.notify_all()
+                if not self._steps:
+                    with suppress(OSError):  # or what was sent late would be taken for what never was
+                        unsent_mark(self._folder).unlink(missing_ok=True)
 
     def _first(self) -> tuple[_Step, int] | None:
         """Return what is to be done next, waiting for it; None at the end."""

@@ -64,12 +64,12 @@ def stored(sweep: Sweep, *, resume: bool, warn: Callable[[str], None]) -> Iterat
         heeded = callable(signal.getsignal(signal.SIGTERM))
         os.kill(os.getpid(), signal.SIGTERM if heeded else signal.SIGINT)
 
-    with _alone(place, folder), _unless(taken, place), lease(place, lost):
+    with _alone(place, folder), _unless(taken, place), lease(place, lost) as is_ours:
         if (kept := _set_aside(folder)) is not None:
             warn(f"storage: what a driver before could not send is kept in {kept}")
         with reading(place):
             there = _fetch_run(place, folder, resume)
-        mirror = Mirror(folder, place, warn, there)
+        mirror = Mirror(folder, place, warn, there, is_ours=is_ours)
         mirrors.append(mirror)
         try:
             with watched(mirror), _at_s3(folder, place):

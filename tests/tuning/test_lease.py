@@ -116,3 +116,25 @@ def test_a_sign_of_life_that_is_gone_is_given_again(place: str) -> None:
         deadline = time.monotonic() + 60
         while not exists(under(place, DRIVER)):
             assert time.monotonic() < deadline
+
+
+def test_one_that_was_silent_while_another_had_the_run_to_its_end_stands_back(place: str) -> None:
+    """Nothing is left of the other but its results, so the silence itself has to tell; what asks before a write hears of it first."""
+    heard, lost = list[str](), Event()
+
+    def hear() -> None:
+        heard.append("lost")
+        lost.set()
+
+    with lease(place, hear, seconds_between=0.05, grace=3600) as is_ours:
+        assert is_ours()
+    with lease(place, hear, seconds_between=3600, grace=0.2) as is_ours:
+        time.sleep(0.3)
+        assert is_ours()  # nobody has come
+        time.sleep(0.3)
+        with lease(place, never, grace=0.0):
+            pass
+        assert not is_ours()
+        assert not is_ours()
+        assert heard == ["lost"]
+        assert not exists(under(place, DRIVER))

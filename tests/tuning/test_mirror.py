@@ -98,6 +98,49 @@ def test_a_removal_waits_for_what_was_written_before_it_at_the_end_too(
     closing.join()
 
 
+def test_what_is_no_longer_ours_is_not_written(tmp_path: Path, place: str) -> None:
+    """Another driver's results stay as they are."""
+    folder, asked = tmp_path / "run", list[int]()
+
+    def is_ours() -> bool:
+        asked.append(1)
+        return len(asked) < 2
+
+    mirror = Mirror(folder, place, print, is_ours=is_ours)
+    with watched(mirror):
+        write(folder / "a", "a")
+        write(folder / "b", "b")
+        drop(folder, "a")
+    assert not mirror.close(seconds=1)
+    assert len(asked) == 2
+    assert files_below(place) == ["a"]
+
+
+def test_an_outage_that_is_over_leaves_no_mark(tmp_path: Path, place: str) -> None:
+    """A driver that is killed later has sent everything."""
+    folder, said = tmp_path / "run", list[str]()
+    failing = [True]
+
+    def is_ours() -> bool:
+        if failing:
+            raise OSError("away")
+        return True
+
+    mirror = Mirror(folder, place, said.append, retry_seconds=0.05, is_ours=is_ours)
+    with watched(mirror):
+        write(folder / "a", "a")
+    deadline = time.monotonic() + 60
+    while not unsent_mark(folder).exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    failing.clear()
+    while unsent_mark(folder).exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert files_below(place) == ["a"]
+    mirror.abandon()
+
+
 def test_what_is_removed_in_a_folder_below_is_so_at_s3(tmp_path: Path, place: str) -> None:
     """By its name there; elsewhere nothing of it is."""
     folder = tmp_path / "run"
