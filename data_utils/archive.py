@@ -75,8 +75,11 @@ def fetched_archive(root: str) -> Path:
         root: an address without problems; one at s3 is a place.
 
     Raises:
-        InputError: it cannot be fetched, is not what its checksum says, or no archive, or the cache is full.
+        InputError: it cannot be fetched, is not what its checksum says, or no archive, or the cache is full; or its address
+            may hold a secret, which would be repeated.
     """
+    if not is_s3(root) and (problem := _http_problem(root.partition("#")[0])):
+        raise InputError("the archive's address", [problem])
     name = Path(urlsplit(root).path).name
     folder = archive_folder(root)
     if not folder.is_dir():

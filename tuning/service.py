@@ -62,7 +62,7 @@ class Service:
     def __init__(self, address: str):
         if not re.match(r"https?://[^/@]+/?$", address) or not _has_good_port(address):
             problem = "is no address of a cluster's dashboard; give http://HEAD:8265, by --address or UPSWEEP_ADDRESS"
-            raise InputError(address, [problem])
+            raise InputError("--address", [problem])  # which is not repeated: it may hold a secret
         self._address = address
         authenticate()
         if os.environ[MODE] == "token":

@@ -9,6 +9,7 @@ from ray.dashboard.modules.job.pydantic_models import JobDetails
 from ray.job_submission import JobStatus
 
 from data_utils.errors import InputError, near
+from data_utils.places import is_s3, s3_problem
 
 RUN, NAME, STORAGE, USER, ENDPOINT, REGION, CODE = (
     f"upsweep_{key}" for key in ("run", "name", "storage", "user", "endpoint", "region", "code")
@@ -133,6 +134,8 @@ def find(runs: Sequence[Run], name: str) -> Run:
     for run in runs:
         if run.id == name:
             return run
+    if is_s3(name) and (problem := s3_problem(name)):
+        raise InputError("the run's address", [problem])  # which is not repeated: it may hold a secret
     if "/" in name:
         storage, _, last = name.rstrip("/").rpartition("/")
         known = [run for run in runs if run.place == f"{storage}/{last}"]

@@ -242,3 +242,14 @@ def test_an_address_is_checked_and_its_secrets_are_not_repeated(address: str, pr
     assert said is None or (
         said.startswith(problem or "") and "secret" not in said.replace("key and secret", "")
     )
+
+
+@pytest.mark.parametrize(
+    "address", ["http://u:SECRET@127.0.0.1:9/x.zip", "http://127.0.0.1:9/x.zip?sig=SECRET"]
+)
+def test_an_address_that_may_hold_a_secret_is_not_tried_and_not_repeated(address: str) -> None:
+    """Where no sweep file has checked it, too, as with `upsweep evaluate`."""
+    with pytest.raises(InputError) as raised:
+        open_folder(address)
+    assert "without user, password and query" in str(raised.value)
+    assert "SECRET" not in str(raised.value)

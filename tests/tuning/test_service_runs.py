@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import pytest
 from ray.dashboard.modules.job.pydantic_models import JobDetails
 from ray.job_submission import JobStatus
 
+from data_utils.errors import InputError
 from tuning.service_runs import Run, find, runs_of
 
 
@@ -31,3 +33,11 @@ def test_a_run_that_the_head_has_forgotten_is_known_by_its_place() -> None:
     """And is where the head's own environment says."""
     assert find([], "/shared/runs/small").arguments == ["/shared/runs/small", "--endpoint=", "--region="]
     assert len({find([], f"/shared/{who}/small").id for who in ("ann", "ann", "bob")}) == 2
+
+
+@pytest.mark.parametrize("address", ["s3://u:hunter2@b/x", "s3://b/x?key=hunter2"])
+def test_an_address_that_may_hold_a_secret_is_refused_and_not_repeated(address: str) -> None:
+    """It would stand in the head's list of jobs, for all to see."""
+    with pytest.raises(InputError) as raised:
+        find([], address)
+    assert "hunter2" not in str(raised.value)
