@@ -84,6 +84,9 @@ class MlflowTracker:
         if isinstance(error, RestException):
             status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
             return status >= 500 or status == 429
+        answer = getattr(error, "response", None)  # of a model that was not taken: too large for a proxy, say
+        if answer is not None:
+            return bool(answer.status_code >= 500 or answer.status_code == 429)
         return isinstance(error, MlflowException | OSError)
 
     def start(self, spec: TrialSpec, when: float) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from mlflow import MlflowClient
 from ray import tune
 from ray.tune.experiment import Trial
@@ -222,3 +223,15 @@ def test_a_try_that_failed_half_way_leaves_no_second_run(server: MlflowServer, t
     experiment = client.get_experiment_by_name("tries")
     assert experiment is not None
     assert len(client.search_runs([experiment.experiment_id])) == 2
+
+
+@pytest.mark.parametrize(("status", "passing"), [(413, False), (403, False), (429, True), (503, True)])
+def test_a_model_that_the_server_refuses_is_not_sent_for_ever(
+    status: int, passing: bool, tmp_path: Path
+) -> None:
+    """Uploads fail with errors of requests' own, of which some may pass; those behind one would wait for it."""
+    answer = requests.Response()
+    answer.status_code = status
+    tracker = MlflowTracker("http://127.0.0.1:1", "e", "s", Told(tmp_path, "mlflow"))
+    assert tracker.passing(requests.HTTPError(response=answer)) is passing
+    assert tracker.passing(requests.ConnectionError())
