@@ -147,6 +147,10 @@ def _with_config(frames: Frames, rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with their trials' `config_*` and `seed` after `sweep` and `trial`."""
     trials = _rows(frames, "trials", _TRIAL)
     config = columns(trials)
-    joined = rows.merge(trials[[*_TRIAL, *config]], on=_TRIAL, how="left")
+    known = trials[[*_TRIAL, *config]]
+    # A trial without a row yet has null; among whole numbers it would make floats of them, and equals of great seeds.
+    whole = {name: "Int64" for name in config if pd.api.types.is_integer_dtype(known[name])}
+    joined = rows.merge(known.astype(whole), on=_TRIAL, how="left")
+    joined = joined.astype({name: known[name].dtype for name in whole if joined[name].notna().all()})
     first = ["sweep", "trial", *config]
     return joined[[*first, *(name for name in rows.columns if name not in first)]]

@@ -115,11 +115,11 @@ def plain(text: object, longest: int = 0) -> str:
     """Return a user's text for plotly, which takes some HTML: nothing in it is markup.
 
     Args:
-        longest: characters to keep, the rest as an ellipsis; 0 keeps all.
+        longest: characters to keep, the rest as an ellipsis before the end, which often tells names apart; 0 keeps all.
     """
     said = str(text)
     if longest and len(said) > longest:
-        said = said[: longest - 1] + "…"
+        said = f"{said[: longest // 3]}…{said[longest // 3 + 1 - longest :]}"
     return html.escape(said, quote=False)
 
 

@@ -120,7 +120,14 @@ def trials_table(trials: pd.DataFrame, names: Sequence[str]) -> Table:
             first = first._replace(text=f"{first.text} (best)")
         rows.append([first, *(_cell(row[name]) for name in columns), *_result(row)])
     headings = ["trial", *(label(name) for name in columns)]
-    headings += ["outcome", "epochs", "best validation accuracy", "at epoch", "seconds", "why it ended"]
+    headings += [
+        "outcome",
+        "epochs",
+        "best validation accuracy",
+        "at epoch",
+        "seconds of epochs",
+        "why it ended",
+    ]
     return Table(f"All trials ({len(rows)})", headings, rows, sortable=True, marked=frozenset(marked))
 
 
@@ -139,7 +146,9 @@ def _note(row: dict[Any, Any], names: Sequence[str]) -> str:
 
 
 def _cell(value: Any) -> Cell:
-    return number(value) if isinstance(value, int | float) and not isinstance(value, bool) else text(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return text(value)
+    return number(value, "d" if isinstance(value, int) else "g")
 
 
 def _result(row: dict[Any, Any]) -> list[Cell]:

@@ -58,10 +58,12 @@ class Scale:
                     10.0**n for n in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
                 ]
                 marks = decades if len(decades) > 1 else [low * (high / low) ** step for step in steps]
+        # Of seeds and widths every digit counts.
+        whole = all(float(value).is_integer() for value in values)
         ticks: list[Tick] = []
         for mark in marks:
             if not ticks or place(mark) - ticks[-1].position >= APART:
-                ticks.append(Tick(place(mark), f"{mark:.3g}"))
+                ticks.append(Tick(place(mark), str(round(mark)) if whole else f"{mark:.3g}"))
         return cls([place(value) for value in values], ticks)
 
     @classmethod

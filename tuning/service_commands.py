@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from data_utils.errors import InputError
@@ -72,7 +72,10 @@ def list_runs(address: ADDRESS = None) -> None:
     """List a cluster's runs, since its head was started."""
     with input_errors():
         runs = _service(address).runs()
-    table = Table("run", "state", "submitted", "by", "where", box=None, pad_edge=False)
+    # Broken where they are too long, and not cut: by the id all other commands know a run.
+    run_column, where = (Column(heading, overflow="fold") for heading in ("run", "where"))
+    headings = (run_column, "state", "submitted", "by", where)
+    table = Table(*headings, box=None, pad_edge=False)
     for run in runs:
         table.add_row(*map(Text, (run.id, run.state, run.began, run.user, run.place)))
     output().print(table if runs else "no runs yet")

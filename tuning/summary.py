@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from tuning.hyperparameters import columns, label, varied
@@ -21,6 +21,11 @@ ALWAYS = ("config_lr", "config_step_size")
 """Hyperparameters that are shown even if all trials share them."""
 
 
+def whole(heading: str) -> Column:
+    """Return a column of names, which are broken where they are too long for it, and not cut: their ends tell them apart."""
+    return Column(heading, overflow="fold")
+
+
 def trials_table(trials: pd.DataFrame) -> Table:
     """Return `trials.parquet`'s rows as a table: which, how it ended, how good it was."""
     differing = varied(trials)
@@ -28,7 +33,7 @@ def trials_table(trials: pd.DataFrame) -> Table:
     several = trials["folder"].nunique() > 1
     headings = ["trial", *map(label, config)]
     headings += ["outcome", "epochs", "best val_accuracy", "at epoch", "why it ended"]
-    table = Table(*(["folder"] if several else []), *headings, box=None, pad_edge=False)
+    table = Table(*([whole("folder")] if several else []), *headings, box=None, pad_edge=False)
     for row in trials.to_dict("records"):
         cells = [row["trial"], *(row[name] for name in config), row["outcome"], row["epochs_run"]]
         cells += [
@@ -44,7 +49,7 @@ def running_table(best: pd.DataFrame) -> Table:
     """Return `analysis.running_trials` as a table; their hyperparameters are not written yet."""
     several = best["folder"].nunique() > 1
     table = Table(
-        *(["folder"] if several else []), "trial", "val_accuracy", "at epoch", box=None, pad_edge=False
+        *([whole("folder")] if several else []), "trial", "val_accuracy", "at epoch", box=None, pad_edge=False
     )
     for row in best.to_dict("records"):
         cells = [row["trial"], _percent(row["val_accuracy"]), row["epoch"]]
@@ -56,7 +61,7 @@ def test_table(test: pd.DataFrame) -> Table:
     """Return `test.parquet`'s rows as a table."""
     where = "folder" if test["folder"].nunique() > 1 else "sweep"
     headings = (where, "trial", "epochs", "seed", "test accuracy", "mean per class")
-    table = Table(*headings, box=None, pad_edge=False)
+    table = Table(whole(where), *headings[1:], box=None, pad_edge=False)
     for row in test.to_dict("records"):
         accuracies: Sequence[str] = [
             _percent(row["test_accuracy"]),

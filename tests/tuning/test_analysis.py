@@ -105,6 +105,15 @@ def test_a_running_sweep_has_best_epochs_before_it_has_trials(tmp_path: Path) ->
     assert best_trials(load(tmp_path / "running")).empty
 
 
+def test_seeds_stay_whole_beside_trials_that_have_none_yet(tmp_path: Path) -> None:
+    """As floats great ones would be equal."""
+    write_curves(tmp_path / "running", [0.2], running=True)
+    write_curves(tmp_path / "done", [0.3])
+    assert best_epochs(load(tmp_path / "done"))["seed"].dtype == "int64"
+    both = best_epochs(load(tmp_path))["seed"]
+    assert (both.dtype, both.isna().tolist()) == ("Int64", [False, True])
+
+
 def test_learning_curves_are_long(tmp_path: Path) -> None:
     """A row a trial, metric and epoch, in this order of columns; what was not finite is a gap."""
     curves = learning_curves(write_curves(tmp_path / "a", [0.2, 0.5], [0.3, None]))

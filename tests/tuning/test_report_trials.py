@@ -90,4 +90,7 @@ def test_the_table_marks_the_winner_in_words(tmp_path: Path) -> None:
 def test_a_users_text_is_no_markup_of_plotlys() -> None:
     """Plotly takes some HTML in its labels, links among it."""
     assert plain('<a href="https://x">&') == '&lt;a href="https://x"&gt;&amp;'
-    assert plain("abcdefgh", 5) == "abcd…"
+    assert plain("abcdefgh", 5) == "a…fgh"
+    ours, theirs = (plain(f"paper-alexnet-small/alexnet-augment-{n}", 28) for n in (1, 2))
+    assert (len(ours), ours[:10], ours[-9:]) == (28, "paper-ale…", "augment-1")
+    assert ours != theirs

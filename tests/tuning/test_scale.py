@@ -28,6 +28,13 @@ def test_many_rates_are_marked_at_powers_of_ten() -> None:
     assert [tick.text for tick in scale.ticks] == ["0.001", "0.01"]
 
 
+def test_marks_of_whole_numbers_have_all_their_digits() -> None:
+    """Of seeds and widths they tell one from another."""
+    assert [tick.text for tick in Scale.of([1024, 1536, 4096]).ticks] == ["1024", "1536", "4096"]
+    seeds = Scale.of([20240101 + i for i in range(12)]).ticks
+    assert (seeds[0].text, seeds[-1].text) == ("20240101", "20240112")
+
+
 def test_names_lie_evenly_in_order_and_null_is_one() -> None:
     """True and text are names, too."""
     assert Scale.of(["features", None, "classifier"]).positions == [0.5, 1, 0]
