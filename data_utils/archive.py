@@ -78,7 +78,9 @@ def fetched_archive(root: str) -> Path:
         InputError: it cannot be fetched, is not what its checksum says, or no archive, or the cache is full; or its address
             may hold a secret, which would be repeated.
     """
-    if not is_s3(root) and (problem := _http_problem(root.partition("#")[0])):
+    address = root.partition("#")[0]
+    # Of a place at S3 the server stands behind a question mark.
+    if problem := s3_problem(address.partition("?")[0]) if is_s3(root) else _http_problem(address):
         raise InputError("the archive's address", [problem])
     name = Path(urlsplit(root).path).name
     folder = archive_folder(root)

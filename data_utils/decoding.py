@@ -50,7 +50,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     16 bits are scaled down, where Pillow would make 255 of all but the darkest.
 
     Raises:
-        BadImageError: it has 32 bits a pixel, of which no file says what is black and what is white.
+        BadImageError: its one channel has 32 bits, of which no file says what is black and what is white.
     """
     image.load()
     try:
@@ -63,7 +63,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
         # Of a PGM of more than 8 bits, whatever its white is, Pillow makes 16, and calls them 32.
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     elif image.mode in ("I", "F"):
-        raise BadImageError("has 32 bits a pixel, of unknown black and white; save it with 8 or 16")
+        raise BadImageError("has a channel of 32 bits, of unknown black and white; save it with 8 or 16")
     return image if image.mode == "RGB" else image.convert("RGB")
 
 

@@ -55,11 +55,11 @@ def size(place: str) -> int:
     return int(info.size)
 
 
-def read_bytes(place: str) -> bytes:
+def read_bytes(place: str, patient: bool = True) -> bytes:
     """Return what a file holds."""
     if not is_s3(place):
         return Path(place).read_bytes()
-    system, path = opened(place)
+    system, path = opened(place, patient)
     with system.open_input_stream(path) as file:
         return bytes(file.read())
 

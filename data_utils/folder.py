@@ -56,10 +56,11 @@ class ImageFolder:
         self.classes: list[str] = sorted(found)
         self.names = [name for class_name in self.classes for name in found[class_name]]
         if not self.names:
+            found_others = f" among {by_extension(self.passed_over)}" if self.passed_over else ""
             raise InputError(
                 str(self.folder),
                 [
-                    f"no images; expected class folders holding files that end in one of {', '.join(EXTENSIONS)}"
+                    f"no images{found_others}; expected class folders holding files that end in one of {', '.join(EXTENSIONS)}"
                 ],
             )
         self.listed: tuple[list[int], list[int]] | None = None

@@ -50,16 +50,13 @@ def open_split(root: str, seed: int = 0) -> tuple[ImageFolder, Splits]:
     """
     dataset = open_folder(root)
     subject = shown_root(root) if is_archive(root) else str(dataset.folder)
-    if problem := _no_classes(dataset):
-        remedy = (
-            "pack the folder of classes alone"
-            if is_archive(root)
-            else "name the folder of classes as data.root"
-        )
-        raise InputError(subject, [f"{problem}; {remedy}"])
     if dataset.without_images and dataset.listed is None:
         remedy = f"save them in one of {', '.join(EXTENSIONS)}, or take the folder out"
         raise InputError(subject, [f"{found} holds no images; {remedy}" for found in dataset.without_images])
+    if problem := _no_classes(dataset):
+        packed = is_archive(root)
+        remedy = "pack the folder of classes alone" if packed else "name the folder of classes as data.root"
+        raise InputError(subject, [f"{problem}; {remedy}"])
     splits = Splits.of(dataset, seed)
     splits.check(str(dataset.root))
     return dataset, splits

@@ -191,11 +191,8 @@ class ClassifierTrainable(tune.Trainable):
 def _read_results(place: str) -> list[dict[str, Any]]:
     try:
         results: list[dict[str, Any]] = read_sealed(place)["results"]
-    except (
-        FileNotFoundError,
-        ValueError,
-        KeyError,
-    ) as error:  # not OSError: a server may answer the next try
+    # No other OSError: a server may answer the next try.
+    except (FileNotFoundError, ValueError, KeyError) as error:
         problem = f"cannot be read ({error}); {_REMEDY.format(shown(parent(place)))}"
         raise InputError(shown(place), [problem]) from error
     return results

@@ -12,7 +12,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from data_utils.errors import InputError
-from data_utils.file_access import exists, modified, read_bytes, remove, write_bytes
+from data_utils.file_access import exists, matching, modified, read_bytes, remove, write_bytes
 from data_utils.places import shown, under
 from tuning.remote import beside, reading
 
@@ -38,7 +38,8 @@ def lease(
     Of two that start within the same second both may believe to have it, until the first beats again: S3 knows no locks.
 
     Args:
-        lost: called once, from a thread, when another driver has taken the run: this one was out of reach for too long.
+        lost: called once, from a thread, when another driver has taken the run, or may have and ended: this one was out of
+            reach for too long.
 
     Raises:
         InputError: another driver has it, or S3 cannot be reached.
@@ -46,15 +47,16 @@ def lease(
     mine, driver = under(place, DRIVER), secrets.token_hex(8)
     with reading(place):
         _refuse_another(place, mine, grace)
+        heart = _Heart(place, driver, lost, grace)
         _beat(mine, driver, patient=True)
     stopping = Event()
-    heart = _Heart(mine, driver, lost, grace)
     thread = Thread(target=_beat_on, args=(heart, stopping, seconds_between), name="lease", daemon=True)
     thread.start()
     try:
         yield heart.is_ours
     finally:
         stopping.set()
+        heart.stop()
         thread.join(SECONDS_AT_THE_END)
         with suppress(OSError):  # where the server is away the beat grows old by itself
             if _holder(mine) == driver:
@@ -85,12 +87,17 @@ def _refuse_another(place: str, mine: str, grace: float) -> None:
 
 
 class _Heart:
-    """Beats for a driver that has just beaten, as long as no other can have taken the run."""
+    """Beats for a driver that is about to beat, as long as no other can have taken the run."""
 
-    def __init__(self, mine: str, driver: str, lost: Callable[[], None], grace: float):
-        self._mine, self._driver, self._lost, self._grace = mine, driver, lost, grace
-        self._beaten, self._is_lost = _now(), False
+    def __init__(self, place: str, driver: str, lost: Callable[[], None], grace: float):
+        self._place, self._mine, self._driver, self._lost = place, under(place, DRIVER), driver, lost
+        self._silence = 0.9 * grace  # others count by the server's clock, in whole seconds
+        self._beaten, self._is_over = _now(), False
         self._alone = Lock()
+
+    def stop(self) -> None:
+        """Beat no more, and find nothing lost any more."""
+        self._is_over = True
 
     def is_ours(self) -> bool:
         """Return whether the run is this driver's; only after a silence is the server asked.
@@ -98,7 +105,7 @@ class _Heart:
         Raises:
             OSError: it is away.
         """
-        return not self._is_lost and (not self._was_silent() or self.beat())
+        return not self._is_over and (not self._was_silent() or self.beat())
 
     def beat(self) -> bool:
         """Give a sign of life, and return True; or find the run taken, and say so once.
@@ -107,20 +114,24 @@ class _Heart:
             OSError: the server is away.
         """
         with self._alone:
-            if self._is_lost:
+            began = _now()
+            holder = None if self._is_over else _holder(self._mine)
+            if self._is_over:
                 return False
-            holder = _holder(self._mine)
-            # Where there is none after a silence, another may have taken the run, and ended it.
-            if holder == self._driver or (holder is None and not self._was_silent()):
+            if holder == self._driver or (holder is None and not self._may_have_been_another()):
                 _beat(self._mine, self._driver, patient=False)
-                self._beaten = _now()
+                self._beaten = began
                 return True
-            self._is_lost = True
+            self._is_over = True
         self._lost()
         return False
 
+    def _may_have_been_another(self) -> bool:
+        """Return whether, with no sign of life left, another may have taken the run and ended it: it left its files."""
+        return self._was_silent() and bool(matching(self._place, "*", patient=False))
+
     def _was_silent(self) -> bool:
-        return _now() - self._beaten >= self._grace
+        return _now() - self._beaten >= self._silence
 
 
 def _now() -> float:
@@ -144,7 +155,7 @@ def _holder(mine: str) -> str | None:
     if not exists(mine, patient=False):
         return None
     try:
-        return str(json.loads(read_bytes(mine))["driver"])
+        return str(json.loads(read_bytes(mine, patient=False))["driver"])
     except (FileNotFoundError, ValueError, TypeError, KeyError):  # dropped just now, or no beat
         return None
 

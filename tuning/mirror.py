@@ -122,6 +122,7 @@ class Mirror:
             step, put = first
             try:
                 if not self._is_ours():
+                    self.abandon()
                     return
                 self._do(step)
             except Exception as error:  # whatever it is, the sweep goes on, and its end tells

@@ -27,6 +27,10 @@ _MAY_DIFFER = (
 )
 
 
+_CONTENTS = {"images": "data.root", "weights": "model.weights"}
+"""{what is compared by what it holds: the setting that names it}; of images names, sizes and lists."""
+
+
 def may_differ(key: str) -> bool:
     """Return whether a setting says where a sweep runs, not what it computes: another machine may go on with it."""
     return any(key == one or key.startswith(f"{one}.") for one in _MAY_DIFFER)
@@ -57,21 +61,16 @@ def check_settings(folder: Path, settings: Mapping[str, Any], split_digest: str)
         problem = f"cannot be read ({error}), so there is nothing to go on from; the tables stand: run the sweep again"
         raise InputError(str(path), [problem]) from error
     now = json.loads(json.dumps({**settings, "split_digest": split_digest}))
-    if "contents" not in before:  # a run of before they were written down: from here on they stand
-        keep_settings(folder, settings, split_digest)
-    then, contents = before.pop("contents", None), now.pop("contents", None)
-    if then and contents and then != contents:
-        root, weights = now["data"]["root"], now["model"]["weights"]
-        others = {
-            "images": f"data.root: {root} holds other images than the sweep began with, by their names, sizes or lists",
-            "weights": f"model.weights: {weights} holds other weights than the sweep began with",
-        }
-        remedy = "restore them, or run a sweep of another --name"
-        raise InputError(
-            str(folder),
-            [f"{said}; {remedy}" for key, said in others.items() if then.get(key) != contents.get(key)],
-        )
+    then, contents = before.pop("contents", {}), now.pop("contents", {})
+    remedy = "restore them, or run a sweep of another --name"
     changes = {key: change for key, change in differences(before, now).items() if not may_differ(key)}
-    if changes:
-        problem = f"cannot go on with other settings ({as_text(changes)}); restore them, or run a sweep of another --name"
-        raise InputError(str(folder), [problem])
+    problems = [f"cannot go on with other settings ({as_text(changes)}); {remedy}"] if changes else []
+    problems += [
+        f"{_CONTENTS[key]} holds other {key} than the sweep began with; {remedy}"
+        for key in _CONTENTS
+        if key in then and key in contents and then[key] != contents[key]
+    ]
+    if problems:
+        raise InputError(str(folder), problems)
+    if contents and not then:  # a run of before they were written down: from here on they stand
+        keep_settings(folder, settings, split_digest)

@@ -123,9 +123,8 @@ class Recorder(tune.Callback):
 
     def result(self, row: EpochRow) -> dict[str, Any]:
         """Return what another trial reports that shares the epoch."""
-        worker = self._workers.get(
-            row.trial
-        )  # None of one that failed before it came to its epochs of before again
+        # There is none of a trial that failed before it came to its epochs of before again.
+        worker = self._workers.get(row.trial)
         return row.metrics.result() | {
             COMPUTED_BY: row.computed_by,
             DEVICE: worker.device if worker else None,

@@ -31,7 +31,7 @@ def place_given(path: str | Path) -> str:
         return str(Path(path).expanduser())
     url = str(path)
     if problem := s3_problem(url):
-        raise InputError("an address at s3" if "@" in url else url, [problem])
+        raise InputError("an address at s3" if set("@?#") & set(url) else url, [problem])
     return s3_place(url)
 
 

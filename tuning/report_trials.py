@@ -125,7 +125,7 @@ def trials_table(trials: pd.DataFrame, names: Sequence[str]) -> Table:
         "epochs",
         "best validation accuracy",
         "at epoch",
-        "seconds of epochs",
+        "seconds of its epochs",
         "why it ended",
     ]
     return Table(f"All trials ({len(rows)})", headings, rows, sortable=True, marked=frozenset(marked))

@@ -60,6 +60,8 @@ class Scale:
                 marks = decades if len(decades) > 1 else [low * (high / low) ** step for step in steps]
         # Of seeds and widths every digit counts.
         whole = all(float(value).is_integer() for value in values)
+        if whole:
+            marks = sorted({float(round(mark)) for mark in marks})
         ticks: list[Tick] = []
         for mark in marks:
             if not ticks or place(mark) - ticks[-1].position >= APART:

@@ -100,8 +100,8 @@ def _unless(taken: Event, place: str) -> Iterator[None]:
         cause = error
     if taken.is_set():
         problem = (
-            f"was taken by another driver while this one could not reach it for {SECONDS_OF_GRACE:.0f} s; that one goes on "
-            f"with the run, and this one has stopped"
+            f"was taken by another driver while this one could not reach it for {SECONDS_OF_GRACE:.0f} s; what is there "
+            f"is the other's, and this one has stopped"
         )
         raise InputError(f"storage {shown(place)}", [problem]) from cause
 

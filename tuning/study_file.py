@@ -157,9 +157,8 @@ def load_study(
     general = _overrides(settings.scales[scale]) if scale else []
     general += overrides or []
     members, problems = _members(settings, path, folder, general, scale)
-    if os.path.exists(
-        folder / SWEEP_FILE
-    ):  # not of one that may not be entered, which the sweeps' plans name
+    # False of one that may not be entered, which the sweeps' plans name.
+    if os.path.exists(folder / SWEEP_FILE):
         problems.append(f"name: {folder} is the folder of a sweep; give the study another --name")
     problems += (
         _misplaced(settings, overrides or [])

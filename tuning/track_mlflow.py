@@ -79,14 +79,16 @@ class MlflowTracker:
 
     def passing(self, error: Exception) -> bool:
         """Return whether the same call may succeed later: unless the server understood it and said no."""
+        import requests
         from mlflow.exceptions import MlflowException, RestException
 
         if isinstance(error, RestException):
             status: int = error.get_http_status_code()  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
             return status >= 500 or status == 429
-        answer = getattr(error, "response", None)  # of a model that was not taken: too large for a proxy, say
-        if answer is not None:
-            return bool(answer.status_code >= 500 or answer.status_code == 429)
+        if (
+            isinstance(error, requests.HTTPError) and error.response is not None
+        ):  # a model too large for a proxy, say
+            return error.response.status_code >= 500 or error.response.status_code == 429
         return isinstance(error, MlflowException | OSError)
 
     def start(self, spec: TrialSpec, when: float) -> None:
@@ -126,13 +128,13 @@ class MlflowTracker:
         figures, facts = tested(end)
         self._log(run, figures, when, step=pick.epoch)
         self._tag(run, facts)
-        for file in files:
-            client.log_artifact(run, str(file))
         client.set_terminated(
             run, "FINISHED" if isinstance(end, Retrained) else "FAILED", _milliseconds(when)
         )
         if winner is not None:
             client.set_tag(winner.info.run_id, "winner", "true")
+        for file in files:  # last, since a server may refuse a file that is too large for it
+            client.log_artifact(run, str(file))
 
     def _key(self, spec: TrialSpec) -> str:
         return self.told.run_name("trial", spec.index)

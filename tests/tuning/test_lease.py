@@ -119,22 +119,34 @@ def test_a_sign_of_life_that_is_gone_is_given_again(place: str) -> None:
 
 
 def test_one_that_was_silent_while_another_had_the_run_to_its_end_stands_back(place: str) -> None:
-    """Nothing is left of the other but its results, so the silence itself has to tell; what asks before a write hears of it first."""
-    heard, lost = list[str](), Event()
-
-    def hear() -> None:
-        heard.append("lost")
-        lost.set()
-
-    with lease(place, hear, seconds_between=0.05, grace=3600) as is_ours:
-        assert is_ours()
-    with lease(place, hear, seconds_between=3600, grace=0.2) as is_ours:
+    """Nothing is left of the other but its results; what asks before a write hears of it first, and it is said once."""
+    heard = list[str]()
+    with lease(place, lambda: heard.append("lost"), seconds_between=3600, grace=0.2) as is_ours:
         time.sleep(0.3)
         assert is_ours()  # nobody has come
         time.sleep(0.3)
         with lease(place, never, grace=0.0):
-            pass
+            write_bytes(under(place, "trials.parquet"), b"the other's")
         assert not is_ours()
         assert not is_ours()
         assert heard == ["lost"]
         assert not exists(under(place, DRIVER))
+    assert not exists(under(place, DRIVER))
+
+
+def test_a_server_that_came_back_empty_is_written_to(place: str) -> None:
+    """Or answers for a while that there is nothing: no other driver has left anything that is to be spared."""
+    with lease(place, never, seconds_between=3600, grace=0.2) as is_ours:
+        remove(under(place, DRIVER))
+        time.sleep(0.3)
+        assert is_ours()
+        assert exists(under(place, DRIVER))
+
+
+def test_after_its_end_nothing_is_lost_and_nothing_beats(place: str) -> None:
+    """What asks then is told that the run is not this driver's any more, and no more comes of it."""
+    with lease(place, never, seconds_between=3600, grace=0.0) as is_ours:
+        write_bytes(under(place, "trials.parquet"), b"x")
+        assert is_ours()
+    assert not is_ours()
+    assert not exists(under(place, DRIVER))

@@ -31,6 +31,7 @@ def test_many_rates_are_marked_at_powers_of_ten() -> None:
 def test_marks_of_whole_numbers_have_all_their_digits() -> None:
     """Of seeds and widths they tell one from another."""
     assert [tick.text for tick in Scale.of([1024, 1536, 4096]).ticks] == ["1024", "1536", "4096"]
+    assert Scale.of([0, 1, 2, 3, 4, 5, 6]).ticks[2] == Tick(2 / 6, "2")
     seeds = Scale.of([20240101 + i for i in range(12)]).ticks
     assert (seeds[0].text, seeds[-1].text) == ("20240101", "20240112")
 
